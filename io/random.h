@@ -4,6 +4,7 @@
 #ifndef GROUTER_IO_RANDOM_H_
 #define GROUTER_IO_RANDOM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
