@@ -2,23 +2,86 @@
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-sign-compare", "-Wno-unused-parameter", "-Wno-missing-field-initializers"]
 
+# What a sanitizer forgives, linked into each program that runs under one.
+_SANITIZER_DEPS = select({
+    "//bazel:tsan": ["//third_party/sanitizers:options"],
+    "//conditions:default": [],
+})
+
+def if_cuda(then, otherwise = []):
+    """A value that depends on --config=cuda."""
+    return select({
+        "//bazel:cuda": then,
+        "//conditions:default": otherwise,
+    })
+
 def grouter_cc_library(name, copts = [], **kwargs):
     native.cc_library(name = name, copts = WARNINGS + copts, **kwargs)
 
-def grouter_cc_binary(name, copts = [], **kwargs):
-    native.cc_binary(name = name, copts = WARNINGS + copts, **kwargs)
+def grouter_cc_binary(name, copts = [], deps = [], **kwargs):
+    native.cc_binary(name = name, copts = WARNINGS + copts, deps = deps + _SANITIZER_DEPS, **kwargs)
 
 def grouter_cc_test(name, srcs = None, deps = [], copts = [], **kwargs):
-    """A GoogleTest program: NAME.cc unless srcs says otherwise."""
+    """A GoogleTest program: NAME.cc unless srcs says otherwise.
+
+    Tags: "tsan" runs it under TSan too (threads are its subject); "gpu" needs a GPU; "long" waits for ./check --long.
+    """
     native.cc_test(
         name = name,
         srcs = srcs or [name + ".cc"],
         copts = WARNINGS + copts,
-        deps = deps + ["//third_party/gtest:main"],
+        deps = deps + ["//third_party/gtest:main"] + _SANITIZER_DEPS,
         **kwargs
     )
 
-def grouter_proto_library(name, srcs, deps = [], grpc = False, visibility = None):
+def grouter_py_test(name, srcs = None, data = [], **kwargs):
+    """A unittest file, NAME.py unless srcs says otherwise (its first file is run), under the Python that set-up made.
+
+    The working folder is the workspace root, which is on sys.path, as is the file's own folder.
+    """
+    srcs = srcs or [name + ".py"]
+    native.sh_test(
+        name = name,
+        srcs = ["//bazel:py_test.sh"],
+        args = ["$(rootpath %s)" % srcs[0]],
+        data = srcs + data + ["//bazel:py_test_runner.py"],
+        **kwargs
+    )
+
+# Compute capabilities of A100, H100/H200 and B200.
+_CUDA_ARCHITECTURES = ["80", "90", "100"]
+
+def grouter_cuda_library(name, srcs, hdrs = [], deps = [], visibility = None):
+    """CUDA sources, each compiled by nvcc. Built with --config=cuda only; elsewhere it is skipped, as is what needs it.
+
+    srcs are .cu files; hdrs is every header of ours that they include (nvcc sees no deps).
+    """
+    gencode = " ".join(["-gencode arch=compute_%s,code=sm_%s" % (a, a) for a in _CUDA_ARCHITECTURES])
+    compatible = if_cuda([], ["@platforms//:incompatible"])
+    objects = []
+    for src in srcs:
+        out = src[:-len(".cu")] + ".cu.o"
+        objects.append(out)
+        native.genrule(
+            name = "_" + name + "_" + src[:-len(".cu")] + "_nvcc",
+            srcs = [src] + hdrs + ["@cuda//:toolkit"],
+            outs = [out],
+            # nvcc finds its parts beside the real file behind the link.
+            cmd = "$$(readlink -f external/cuda/bin/nvcc) -std=c++17 -O3 -lineinfo -Xcompiler -fPIC,-Wall,-Wextra " +
+                  "-I. %s -c $(location %s) -o $@" % (gencode, src),
+            tags = ["no-sandbox"],
+            target_compatible_with = compatible,
+        )
+    native.cc_library(
+        name = name,
+        srcs = objects,
+        hdrs = hdrs,
+        target_compatible_with = compatible,
+        visibility = visibility,
+        deps = deps + ["@cuda//:runtime"],
+    )
+
+def grouter_proto_library(name, srcs, deps = [], grpc = False, alwayslink = False, visibility = None):
     """C++ (and gRPC) code for .proto files, made by Debian's protoc.
 
     deps are other grouter_proto_library targets. Includes are "grouter/v1/x.pb.h".
@@ -47,6 +110,7 @@ def grouter_proto_library(name, srcs, deps = [], grpc = False, visibility = None
         hdrs = [o for o in outs if o.endswith(".h")],
         copts = ["-w", "-O1"],
         includes = ["."],
+        alwayslink = alwayslink,
         visibility = visibility,
         deps = deps + ["//third_party/protobuf"] + (["//third_party/grpc"] if grpc else []),
     )

@@ -1,0 +1,20 @@
+// Third parties that were not compiled for TSan, a reason each. Nothing of ours belongs here.
+
+extern "C" const char* __tsan_default_suppressions() {
+  return
+      // gRPC's core guards its state by atomics and by Abseil's mutexes, which look like no lock from
+      // outside.
+      "called_from_lib:libgrpc.so\n"
+      "called_from_lib:libgrpc++.so\n"
+      "called_from_lib:libgpr.so\n"
+      // Abseil's Mutex is built on futexes that TSan does not see.
+      "called_from_lib:libabsl_synchronization.so\n"
+      // Its hash tables sample themselves through atomics in a library without instrumentation.
+      "called_from_lib:libabsl_hashtablez_sampler.so\n"
+      // Lazily built descriptors: std::call_once inside the library.
+      "called_from_lib:libprotobuf.so\n"
+      // LibTorch and its OpenMP: thread pools with barriers of their own.
+      "called_from_lib:libtorch_cpu.so\n"
+      "called_from_lib:libc10.so\n"
+      "called_from_lib:libgomp.so\n";
+}
