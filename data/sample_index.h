@@ -46,8 +46,8 @@ struct DataSplit {
 struct Sample {
   uint32_t length = 0;
   uint32_t num_loss_tokens = 0;
-  uint32_t domain = 0;         // index into domains()
-  uint32_t token_crc32c = 0;   // CRC32C of the `length` token ids as little-endian u32
+  uint32_t domain = 0;        // index into domains()
+  uint32_t token_crc32c = 0;  // CRC32C of the `length` token ids as little-endian u32
   absl::Span<const TokenRange> ranges;
   absl::optional<TokenRange> label_after;
 };
@@ -55,15 +55,15 @@ struct Sample {
 // What the index was made by; part of its digest.
 struct SampleIndexRules {
   enum class Packing : uint8_t {
-    kPacked = 0,            // documents end to end, cut every sequence_length tokens; the last may be shorter
-    kOneDocument = 1,       // one document per sample, cut into pieces of at most sequence_length
-    kFromLengths = 2,       // made by an import or a capture from lengths alone; no tokens known
+    kPacked = 0,       // documents end to end, cut every sequence_length tokens; the last may be shorter
+    kOneDocument = 1,  // one document per sample, cut into pieces of at most sequence_length
+    kFromLengths = 2,  // made by an import or a capture from lengths alone; no tokens known
   };
   Packing packing = Packing::kPacked;
-  uint32_t sequence_length = 0;     // tokens; the longest sample
+  uint32_t sequence_length = 0;  // tokens; the longest sample
   uint64_t document_order_seed = 0;
-  int64_t eod_token = -1;           // id of end-of-document, -1: none
-  bool cross_document = false;      // context rule: may a token see other documents of its sample?
+  int64_t eod_token = -1;              // id of end-of-document, -1: none
+  bool cross_document = false;         // context rule: may a token see other documents of its sample?
   bool loss_across_documents = false;  // does the label that is the first token of another document count?
 };
 
@@ -76,8 +76,8 @@ class SampleIndex {
                                                                  FileSystem& files = FileSystem::Local());
   // An index whose tokens are unknown: one sample per length, CRCs unknown (token_crcs_known() false),
   // all positions but the last count as loss tokens. For imports and captured routes.
-  static absl::StatusOr<std::shared_ptr<const SampleIndex>> FromLengths(
-      absl::Span<const uint32_t> lengths, const std::vector<DataSplit>& splits);
+  static absl::StatusOr<std::shared_ptr<const SampleIndex>> FromLengths(absl::Span<const uint32_t> lengths,
+                                                                        const std::vector<DataSplit>& splits);
 
   virtual ~SampleIndex() = default;
   virtual const Digest& digest() const = 0;            // over canonical content; equal for equal content
