@@ -74,7 +74,7 @@ else
   place_link ../third_party/cuda/absent cuda
 fi
 bazelrc="build --disk_cache=$GROUTER_CACHE/bazel
-test --test_env=GROUTER_DEPS=$GROUTER_ENV"
+build --test_env=GROUTER_DEPS=$GROUTER_ENV"
 if [ "$(cat "$GROUTER_ROOT/.deps/bazelrc" 2>/dev/null)" != "$bazelrc" ]; then
   printf '%s\n' "$bazelrc" >"$GROUTER_ROOT/.deps/bazelrc.new"
   mv "$GROUTER_ROOT/.deps/bazelrc.new" "$GROUTER_ROOT/.deps/bazelrc"
