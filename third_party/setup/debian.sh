@@ -65,7 +65,9 @@ install_packages() {
     fi
   done
   echo "set-up: installing $# Debian packages and what they need: $*"
-  apt-get install -y --no-install-recommends --assume-no "$@" 2>/dev/null | grep -E '^(Need to get|After this)' | sed 's/^/set-up:   /'
+  # It answers its own question with no, and then ends with a status of its own.
+  { apt-get install --no-install-recommends --assume-no "$@" 2>/dev/null || true; } |
+    sed -n '/^Need to get\|^After this/s/^/set-up:   /p'
   if ! apt_get install -y --no-install-recommends "$@"; then
     grep '^E:' "$apt_log" | head -n 5 >&2
     package=$(sed -n 's|^E: Failed to fetch .*/\([^/_]*\)_[^/]*\.deb.*|\1|p' "$apt_log" | head -n 1)

@@ -1,10 +1,7 @@
 # shellcheck shell=bash
-# What set-up asks of the machine. To be sourced. A refusal says what, why and what to do, and returns 2.
+# What set-up asks of the machine. To be sourced. A refusal says what, why and what to do; its function returns 2.
 
-refuse() {
-  printf 'set-up: %s\n' "$@" >&2
-  return 2
-}
+refuse() { printf 'set-up: %s\n' "$@" >&2; }
 
 # require_platform OS_RELEASE_FILE MACHINE: Debian 12 on x86_64.
 require_platform() {
@@ -46,13 +43,13 @@ require_space() {
   fi
 }
 
-# prune_folder FOLDER GIGABYTES: deletes the files used longest ago until three quarters of the limit are left.
+# prune_folder FOLDER MEGABYTES: deletes the files used longest ago until three quarters of the limit are left.
 prune_folder() {
-  local limit_kb=$(($2 * 1024 * 1024)) size_kb
+  local limit_kb=$(($2 * 1024)) size_kb
   [ -d "$1" ] || return 0
   size_kb=$(du -sk "$1" | cut -f1)
   [ "$size_kb" -gt "$limit_kb" ] || return 0
-  echo "set-up: $1 holds $((size_kb / 1024)) MB, more than $2 GB: deleting what was used longest ago"
+  echo "set-up: $1 holds $((size_kb / 1024)) MB, more than $2 MB: deleting what was used longest ago"
   local excess_kb=$((size_kb - limit_kb * 3 / 4))
   # A file's last use is the later of its reading and its writing: some mounts do not record readings.
   find "$1" -type f -printf '%A@ %T@ %k %p\0' |

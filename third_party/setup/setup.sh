@@ -18,7 +18,7 @@ for argument in "$@"; do
   case $argument in
     --cuda) cuda=1 ;;
     -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit 0 ;;
-    *) refuse "unknown argument $argument" "usage: third_party/setup/setup.sh [--cuda]" || exit 2 ;;
+    *) refuse "unknown argument $argument" "usage: third_party/setup/setup.sh [--cuda]" && exit 2 ;;
   esac
 done
 
@@ -57,7 +57,7 @@ if ! flock -n "$lock"; then
 fi
 if [ ! -e "$GROUTER_ENV/complete" ]; then install_env; fi
 if [ "$cuda" = 1 ] && [ ! -e "$GROUTER_CUDA_STAMP" ]; then install_cuda; fi
-prune_folder "$GROUTER_CACHE/bazel" "$GROUTER_CACHE_LIMIT_GB"
+prune_folder "$GROUTER_CACHE/bazel" $((GROUTER_CACHE_LIMIT_GB * 1024))
 
 # place_link TARGET NAME: .deps/NAME points to TARGET; replaced by a rename, so that a running build never misses it.
 place_link() {
