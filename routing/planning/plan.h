@@ -32,6 +32,18 @@ struct ExpertUse {
   uint32_t slot = 0;   // local
 };
 
+// One use of a stored expert of this rank. A step's access sequence runs over the micro-batches in order:
+// forward through the layers, chunk by chunk, then backward through the same (layer, chunk) pairs in reverse.
+// Inside one (layer, chunk) the slots that receive tokens follow each other: ascending when everything is
+// resident, else those already on the device first, then the missing ones, both ascending.
+struct ExpertAccess {
+  uint32_t micro_batch = 0;
+  uint32_t layer = 0;
+  uint32_t chunk = 0;
+  uint32_t slot = 0;
+  bool backward = false;
+};
+
 enum class TransferKind : uint8_t {
   kFetch = 0,            // host or disk -> device
   kEvict = 1,            // forget a clean copy
@@ -41,9 +53,11 @@ enum class TransferKind : uint8_t {
   kBroadcastWeight = 5,  // the owner's new weight to a replica
 };
 
-// `before_use`: index into the step's access sequence that needs it done; transfers are in issue order.
+// `before_use`: index into the step's access sequence that needs it done (its length: after the last use);
+// transfers are in issue order, and those between ranks in one order that all ranks of an EP group share.
 struct Transfer {
   TransferKind kind = TransferKind::kFetch;
+  bool outgoing = false;  // between ranks: this rank sends; false: it receives (or both, inside one rank)
   uint32_t layer = 0;
   uint32_t expert = 0;
   uint32_t slot = 0;       // local slot concerned
@@ -61,7 +75,9 @@ struct StepPart {
   Digest sample_list_digest;           // SHA-256 over (u32 table, u64 sample) of the step's samples in order
   uint64_t num_loss_tokens = 0;        // of this step, all ranks
   uint64_t num_tokens = 0;
-  std::vector<ExpertUse> need_order;  // first needs of this rank's stored experts, in order
+  std::vector<ExpertUse> need_order;   // first needs of this rank's stored experts, in order
+  uint64_t num_accesses = 0;           // length of the access sequence
+  std::vector<ExpertAccess> accesses;  // the sequence; empty when all experts are resident
   std::vector<Transfer> transfers;
 };
 
@@ -109,7 +125,7 @@ struct LayerGroupPlan {
 
 // What a client can check of its own plan (certificate.h).
 struct Certificate {
-  uint32_t crc32c = 0;          // of the encoded plan's routes
+  uint32_t crc32c = 0;          // CRC-32C over all route planes of the encoded plan, in order
   uint64_t num_pairs_sent = 0;  // (token, expert) pairs of this rank's tokens
   uint64_t num_pairs_received = 0;
   uint64_t max_rank_pairs = 0;  // of the busiest rank, all layer groups
@@ -140,6 +156,12 @@ struct PlanPayload {
   std::string Flatten() const;
 };
 
+// Layer groups [first, first + count) of a plan: what a client that asks for a range gets. The certificate is
+// made again for what is left. REQUIRES: the range lies within the plan.
+MicroBatchPlan SelectLayerGroups(const MicroBatchPlan& plan, uint32_t first, uint32_t count);
+
+// Both decoders: INVALID_ARGUMENT with the offset for bytes that are no plan, DATA_LOSS when the routes do
+// not match the certificate's CRC, UNIMPLEMENTED for a newer version.
 std::string EncodeStepPart(const StepPart& part);
 absl::StatusOr<StepPart> DecodeStepPart(absl::string_view bytes);
 PlanPayload EncodeMicroBatchPlan(const MicroBatchPlan& plan);
