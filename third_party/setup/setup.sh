@@ -31,7 +31,7 @@ need_env=0 need_cuda=0
 
 # What it costs is said, and looked for, before anything is fetched.
 if [ "${#packages[@]}" -gt 0 ]; then
-  echo "set-up: ${#packages[@]} Debian packages are missing (all of them: 400 MB to download, 1.7 GB installed)"
+  echo "set-up: ${#packages[@]} Debian packages are missing (all of them: 530 MB to download, 1.9 GB installed)"
   require_space / 2500 60000 "installing Debian packages"
 fi
 if [ "$need_env" = 1 ]; then
