@@ -121,6 +121,12 @@ class LocalFileSystem : public FileSystem {
     return absl::OkStatus();
   }
 
+  absl::Status Link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK) return FileSystem::Link(from, to);
+    return ErrnoError(errno, "cannot link " + from, to);
+  }
+
   absl::Status Remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoError(errno, "cannot remove", path);
     return absl::OkStatus();
@@ -166,6 +172,11 @@ class LocalFileSystem : public FileSystem {
 };
 
 }  // namespace
+
+absl::Status FileSystem::Link(const std::string& from, const std::string& to) {
+  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, Map(from));
+  return WriteFileAtomically(*this, to, file->bytes());
+}
 
 FileSystem& FileSystem::Local() {
   static LocalFileSystem* const files = new LocalFileSystem;

@@ -54,6 +54,8 @@ class FileSystem {
   // INVALID_ARGUMENT when the file is larger than `max_bytes`.
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes = UINT64_MAX) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // `to` becomes another name of the file `from`; where the file system cannot, a synced copy of it.
+  virtual absl::Status Link(const std::string& from, const std::string& to);
   // OK when there was nothing to remove.
   virtual absl::Status Remove(const std::string& path) = 0;
   virtual absl::Status RemoveTree(const std::string& path) = 0;

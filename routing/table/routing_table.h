@@ -35,9 +35,13 @@ enum class Causality : uint8_t {
   kCaptured = 3,
 };
 enum class TableTier : uint8_t { kPlain = 0, kPacked = 1 };
+// What end-of-document and padding positions get: a route like any token, a missing route, or k_t = 0.
+enum class PositionRule : uint8_t { kRouted = 0, kMissing = 1, kNoExperts = 2 };
 
 // 0, 4, 2, 2.
-uint32_t WeightBytes(WeightType type);
+inline uint32_t WeightBytes(WeightType type) {
+  return type == WeightType::kNone ? 0 : type == WeightType::kFloat32 ? 4 : 2;
+}
 
 // What the routes mean. All of it but `id_width` is part of the content digest.
 struct TableHeader {
@@ -49,12 +53,14 @@ struct TableHeader {
   uint32_t k = 0;              // slots per token, 0..16; the largest k_t when per_token_k
   bool per_token_k = false;
   uint32_t num_layer_groups = 1;
-  uint32_t id_width = 1;       // bytes of an id: 1 up to E = 256, else 2
+  uint32_t id_width = 1;  // bytes of an id: 1 up to E = 256, else 2
   WeightType weight_type = WeightType::kNone;
   Causality causality = Causality::kCausal;
   bool allow_generation_capture = false;  // kCaptured whose import states autoregressive generation
   bool cross_document = false;            // context rule (design: one context rule)
   int64_t eod_token = -1;
+  PositionRule eod_rule = PositionRule::kRouted;
+  PositionRule padding_rule = PositionRule::kRouted;
   std::vector<DataSplit> splits;
 };
 
@@ -107,8 +113,8 @@ struct CoactivationPair {
   uint64_t count;
 };
 struct LayerGroupStatistics {
-  std::vector<uint64_t> load;               // [num_experts] token selections
-  std::vector<CoactivationPair> pairs;      // all of them when `exact`, else the largest
+  std::vector<uint64_t> load;           // [num_experts] token selections
+  std::vector<CoactivationPair> pairs;  // all of them when `exact`, else the largest
   bool exact = true;
   uint64_t num_tokens = 0;
   uint64_t num_missing = 0;
@@ -121,6 +127,7 @@ struct SampleFacts {
   uint32_t domain = 0;
   uint32_t token_crc32c = 0;  // meaningful when token_crcs_known()
   uint32_t num_missing = 0;   // tokens with a missing route, over all layer groups
+  uint32_t split = 0;         // index into header().splits
 };
 
 // Immutable and thread-safe; holds its shards' mappings, so views stay valid while the shared_ptr lives.
@@ -139,6 +146,11 @@ class RoutingTable {
   virtual const Digest& content_digest() const = 0;  // names the table
   virtual bool token_crcs_known() const = 0;
   virtual const std::vector<std::string>& domains() const = 0;
+  // "key: value" lines about how the table was made; not part of the digest.
+  virtual const std::vector<std::string>& provenance() const {
+    static const auto* const none = new std::vector<std::string>;
+    return *none;
+  }
   virtual uint64_t num_samples() const = 0;
   virtual uint64_t num_tokens() const = 0;
   virtual uint64_t stored_bytes() const = 0;
@@ -150,7 +162,8 @@ class RoutingTable {
   // As Routes, and checks the stored CRC32C of every block it touches first: DATA_LOSS.
   virtual absl::StatusOr<RouteView> CheckedRoutes(uint64_t sample, uint32_t layer_group) const = 0;
   // Appends to *counts after clearing it.
-  virtual absl::Status ExpertCounts(uint64_t sample, uint32_t layer_group, std::vector<ExpertCount>* counts) const = 0;
+  virtual absl::Status ExpertCounts(uint64_t sample, uint32_t layer_group,
+                                    std::vector<ExpertCount>* counts) const = 0;
   // Summed over the shards; `split` restricts nothing: statistics are of the whole table.
   virtual absl::StatusOr<LayerGroupStatistics> Statistics(uint32_t layer_group) const = 0;
 };

@@ -1,0 +1,47 @@
+// Reads every byte of a table and says what is wrong with it.
+#ifndef GROUTER_ROUTING_TABLE_VERIFY_H_
+#define GROUTER_ROUTING_TABLE_VERIFY_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "data/sample_index.h"
+#include "io/file.h"
+
+namespace grouter {
+
+struct VerifyOptions {
+  // When given: lengths, loss tokens, domains, splits and token CRCs must be the index's too.
+  std::shared_ptr<const SampleIndex> index;
+  // Called now and then with tokens done and tokens in all. May be empty.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+  uint32_t max_findings = 100;  // verification stops there
+};
+
+struct Finding {
+  std::string file;
+  uint64_t offset = 0;  // byte in the file
+  std::string what;
+};
+
+struct VerifyReport {
+  std::vector<Finding> findings;  // empty: the table is right
+  uint64_t num_shards = 0;
+  uint64_t num_samples = 0;
+  uint64_t num_tokens = 0;
+  uint64_t num_bytes = 0;
+};
+
+// Checks checksums, sizes, padding, ids, weights, canonical zeros, statistics (counted anew) and the content
+// digest (computed anew), shard by shard; memory is that of the statistics. A damaged table gives findings; a
+// status is for what could not be read at all (no such folder).
+absl::StatusOr<VerifyReport> VerifyTable(const std::string& path, const VerifyOptions& options = {},
+                                         FileSystem& files = FileSystem::Local());
+
+}  // namespace grouter
+
+#endif  // GROUTER_ROUTING_TABLE_VERIFY_H_
