@@ -21,11 +21,18 @@ missing_packages() {
 # least_version LOCK PACKAGE
 least_version() { awk -v name="$2" '$1 == name { print $2 }' "$1"; }
 
+# count_packages: a line for each hundred packages that apt fetched, unpacked or set up.
+count_packages() {
+  awk '/^Get:/ { did = "fetched" } /^Unpacking / { did = "unpacked" } /^Setting up / { did = "set up" }
+    did { if (++count[did] % 100 == 0) { print "set-up:   " count[did] " packages " did; fflush() } did = "" }'
+}
+
 # apt_get ARGUMENT...: waits up to ten minutes for whoever holds apt's locks; output goes to the file $apt_log.
 apt_get() {
   local attempt
   for attempt in $(seq 120); do
-    if DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" >"$apt_log" 2>&1; then
+    if DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" 2>&1 </dev/null |
+      tee "$apt_log" | count_packages; then
       return 0
     fi
     grep -q 'Could not get lock\|Unable to lock directory' "$apt_log" || return 1

@@ -39,8 +39,8 @@ if [ "$need_env" = 1 ]; then
   require_space "$GROUTER_CACHE" 3000 40000 "unpacking the Python wheels"
 fi
 if [ "$need_cuda" = 1 ]; then
-  echo "set-up: CUDA toolkit: $(lock_megabytes "$GROUTER_ROOT/third_party/cuda.lock") MB to download, 3.6 GB in $GROUTER_ENV"
-  require_space "$GROUTER_CACHE" 7000 20000 "unpacking the CUDA toolkit"
+  echo "set-up: CUDA toolkit: $(lock_megabytes "$GROUTER_ROOT/third_party/cuda.lock") MB to download, 2.9 GB in $GROUTER_ENV"
+  require_space "$GROUTER_CACHE" 6000 20000 "unpacking the CUDA toolkit"
 fi
 if [ ! -d "$GROUTER_BUILD" ]; then
   echo "set-up: build results: up to 6 GB in $GROUTER_BUILD, and a build cache of at most $GROUTER_CACHE_LIMIT_GB GB in $GROUTER_CACHE/bazel"
