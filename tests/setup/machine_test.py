@@ -81,6 +81,14 @@ class Pruning(ScriptTest):
     def test_a_folder_that_is_not_there_is_no_error(self):
         self.assertEqual(self.bash(f"prune_folder {self.folder}/none 3").returncode, 0)
 
+    def test_build_results_go_when_their_checkout_is_gone(self):
+        for name, checkout in (("one", self.folder), ("two", self.folder / "gone")):
+            (self.folder / "build" / name).mkdir(parents=True)
+            (self.folder / "build" / name / "checkout").write_text(f"{checkout}\n")
+        done = self.bash(f"prune_builds {self.folder}/build")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([path.name for path in (self.folder / "build").iterdir()], ["one"])
+
 
 if __name__ == "__main__":
     unittest.main()

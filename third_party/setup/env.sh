@@ -19,6 +19,7 @@ grouter_bazel() {
   local name=$1
   shift
   mkdir -p "$GROUTER_BUILD"
+  [ -e "$GROUTER_BUILD/checkout" ] || printf '%s\n' "$GROUTER_ROOT" >"$GROUTER_BUILD/checkout"
   (cd "$GROUTER_ROOT" && bazel --output_base="$GROUTER_BUILD/$name" "$@")
 }
 

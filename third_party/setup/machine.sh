@@ -59,3 +59,15 @@ prune_folder() {
       path = $0; sub(/^[^ ]+ [^ ]+ /, "", path); printf "%s%c", path, 0 }' |
     xargs -0 -r rm -f --
 }
+
+# prune_builds FOLDER: deletes the build results of checkouts that are gone; each folder there names its checkout.
+prune_builds() {
+  local note
+  for note in "$1"/*/checkout; do
+    [ -e "$note" ] || continue
+    if [ ! -d "$(cat "$note")" ]; then
+      echo "set-up: deleting the build results of $(cat "$note"), which is gone"
+      rm -rf "$(dirname "$note")"
+    fi
+  done
+}

@@ -57,6 +57,7 @@ if ! flock -n "$lock"; then
 fi
 if [ ! -e "$GROUTER_ENV/complete" ]; then install_env; fi
 if [ "$cuda" = 1 ] && [ ! -e "$GROUTER_CUDA_STAMP" ]; then install_cuda; fi
+prune_builds "$GROUTER_CACHE/build"
 prune_folder "$GROUTER_CACHE/bazel" $((GROUTER_CACHE_LIMIT_GB * 1024))
 
 # place_link TARGET NAME: .deps/NAME points to TARGET; replaced by a rename, so that a running build never misses it.
