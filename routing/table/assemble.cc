@@ -23,6 +23,17 @@ absl::StatusOr<std::vector<std::string>> ShardNames(const std::string& folder, F
   return names;
 }
 
+// What a process killed while writing a manifest left.
+absl::Status RemoveStaleManifests(const std::string& folder, FileSystem& files) {
+  GROUTER_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(folder));
+  for (const std::string& name : names) {
+    if (absl::StartsWith(name, absl::StrCat(kManifestName, ".tmp."))) {
+      GROUTER_RETURN_IF_ERROR(files.Remove(JoinPath(folder, name)));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Incomplete(absl::string_view what, const std::string& path) {
   return Error(absl::StatusCode::kFailedPrecondition, what, path,
                "write the missing shards, remove the extra ones");
@@ -77,6 +88,7 @@ absl::StatusOr<Manifest> Describe(const std::string& path,
 
 absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<std::string>& provenance,
                                    FileSystem& files) {
+  GROUTER_RETURN_IF_ERROR(RemoveStaleManifests(path, files));
   GROUTER_ASSIGN_OR_RETURN(const std::vector<std::string> names, ShardNames(path, files));
   std::vector<std::shared_ptr<const Shard>> shards;
   for (const std::string& name : names) {

@@ -47,7 +47,7 @@ Decoded Decode(const RouteView& view) {
 
 TEST(RoutingTable, GivesBackTheRoutesOfEverySampleForAnyShape) {
   Random random(7);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 25; ++round) {
     const RandomTableOptions o = RandomShape(&random);
     SCOPED_TRACE(round);
     const auto table = MakeRandomTable(o, NewFolder());
@@ -76,7 +76,7 @@ TEST(RoutingTable, GivesBackTheRoutesOfEverySampleForAnyShape) {
 
 TEST(RoutingTable, CountsExpertsPerSampleAndPairsPerLayerGroup) {
   Random random(8);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 12; ++round) {
     const RandomTableOptions o = RandomShape(&random);
     const auto table = MakeRandomTable(o, NewFolder());
     for (uint32_t group = 0; group < o.header.num_layer_groups; ++group) {

@@ -2,12 +2,14 @@
 
 #include "gtest/gtest.h"
 #include "routing/table/assemble.h"
+#include "tests/testing/tables/memory_files.h"
 #include "tests/testing/tables/random_table.h"
 
 namespace grouter {
 namespace {
 
 using testing::MakeRandomTable;
+using testing::MemoryFiles;
 using testing::NewFolder;
 using testing::RandomIndex;
 using testing::RandomShape;
@@ -28,7 +30,7 @@ TEST(Verify, FindsNothingInASoundTableOfAnyShape) {
   }
 }
 
-TEST(Verify, FindsEveryFlippedBit) {
+RandomTableOptions OfEveryPlane() {
   RandomTableOptions o;
   o.lengths = {3, 0, 6, 4};
   o.header.num_experts = 5;
@@ -36,47 +38,47 @@ TEST(Verify, FindsEveryFlippedBit) {
   o.header.per_token_k = true;
   o.header.weight_type = WeightType::kBFloat16;
   o.missing = 0.2;
-  const std::string folder = NewFolder();
-  MakeRandomTable(o, folder);
-  FileSystem& files = FileSystem::Local();
-  int flips = 0;
-  const std::vector<std::string> names = files.List(folder).value();
+  return o;
+}
+
+TEST(Verify, FindsEveryFlippedBit) {
+  MemoryFiles files;
+  MakeRandomTable(OfEveryPlane(), "t", files);
+  uint64_t flips = 0;
+  const std::vector<std::string> names = files.List("t").value();
   for (const std::string& name : names) {
-    const std::string path = JoinPath(folder, name);
-    const std::string good = *files.ReadFile(path);
+    const std::string path = JoinPath("t", name);
+    const std::string good = files.Get(path);
     for (size_t bit = 0; bit < 8 * good.size(); ++bit) {
       std::string bad = good;
       bad[bit / 8] ^= static_cast<char>(1 << (bit % 8));
-      ASSERT_TRUE(files.Create(path).value()->Append(bad).ok());
-      const auto report = VerifyTable(folder);
+      files.Put(path, std::move(bad));
+      const auto report = VerifyTable("t", {}, files);
       ASSERT_TRUE(report.ok()) << report.status();
       ASSERT_FALSE(report->findings.empty()) << name << " bit " << bit;
       ++flips;
     }
-    ASSERT_TRUE(files.Create(path).value()->Append(good).ok());
+    files.Put(path, good);
   }
   EXPECT_GT(flips, 8 * 4096);
-  EXPECT_TRUE(VerifyTable(folder)->findings.empty());
+  EXPECT_TRUE(VerifyTable("t", {}, files)->findings.empty());
 }
 
 TEST(Verify, FindsEveryTruncation) {
-  RandomTableOptions o;
-  o.lengths = {3, 6};
-  const std::string folder = NewFolder();
-  MakeRandomTable(o, folder);
-  FileSystem& files = FileSystem::Local();
-  const std::vector<std::string> names = files.List(folder).value();
+  MemoryFiles files;
+  MakeRandomTable(OfEveryPlane(), "t", files);
+  const std::vector<std::string> names = files.List("t").value();
   for (const std::string& name : names) {
-    const std::string path = JoinPath(folder, name);
-    const std::string good = *files.ReadFile(path);
-    for (size_t size = 0; size < good.size(); size += size < 64 || size + 600 > good.size() ? 1 : 97) {
-      ASSERT_TRUE(files.Create(path).value()->Append(good.substr(0, size)).ok());
-      const auto report = VerifyTable(folder);
+    const std::string path = JoinPath("t", name);
+    const std::string good = files.Get(path);
+    for (size_t size = 0; size < good.size(); ++size) {
+      files.Put(path, good.substr(0, size));
+      const auto report = VerifyTable("t", {}, files);
       ASSERT_TRUE(report.ok()) << report.status();
       ASSERT_FALSE(report->findings.empty()) << name << " cut to " << size;
-      EXPECT_FALSE(RoutingTable::Open(folder).ok());
+      EXPECT_FALSE(RoutingTable::Open("t", files).ok());
     }
-    ASSERT_TRUE(files.Create(path).value()->Append(good).ok());
+    files.Put(path, good);
   }
 }
 
