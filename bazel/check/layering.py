@@ -15,16 +15,17 @@ import sys
 ROOMS = {
     "io": [],
     "data": ["io"],
-    "routing/table": ["io", "data"],
-    "routing/planning": ["io", "data", "routing/table"],
-    "routing/network": ["io", "data", "routing/table", "kernels"],
+    "routing": ["io"],
+    "routing/table": ["io", "data", "routing"],
+    "routing/planning": ["io", "data", "routing", "routing/table"],
+    "routing/network": ["io", "data", "routing", "routing/table", "kernels"],
     "kernels": ["io"],
-    "proto": ["io", "data", "routing/table", "routing/planning"],
-    "server": ["io", "data", "routing/table", "routing/planning", "proto"],
-    "client": ["io", "data", "routing/table", "routing/planning", "proto"],
-    "trainer": ["io", "data", "routing/table", "routing/planning", "routing/network", "kernels", "client", "proto"],
-    "tools": ["io", "data", "routing/table", "routing/planning", "routing/network", "kernels", "proto", "server",
-              "client", "trainer"],
+    "proto": ["io", "data", "routing", "routing/table", "routing/planning"],
+    "server": ["io", "data", "routing", "routing/table", "routing/planning", "proto"],
+    "client": ["io", "data", "routing", "routing/table", "routing/planning", "proto"],
+    "trainer": ["io", "data", "routing", "routing/table", "routing/planning", "routing/network", "kernels", "client"],
+    "tools": ["io", "data", "routing", "routing/table", "routing/planning", "routing/network", "kernels", "proto",
+              "server", "client", "trainer"],
 }  # fmt: skip
 
 TORCH = "//third_party/libtorch"
@@ -35,6 +36,7 @@ PROTOBUF = "//third_party/protobuf"
 UNREACHABLE = {
     "io": [TORCH, GRPC, PROTOBUF],
     "data": [TORCH, GRPC, PROTOBUF],
+    "routing": [TORCH, GRPC, PROTOBUF],
     "routing/table": [TORCH, GRPC, PROTOBUF],
     "routing/planning": [TORCH, GRPC, PROTOBUF],
     "routing/network": [GRPC, PROTOBUF],
