@@ -34,7 +34,8 @@ TableBuilderOptions BuildOptions(const RandomTableOptions& o) {
 }
 
 // The status of adding `routes` as the first sample, or of finishing after it.
-absl::Status AddTo(const TableBuilderOptions& build, const std::vector<RouteView>& routes, const RandomTableOptions& o) {
+absl::Status AddTo(const TableBuilderOptions& build, const std::vector<RouteView>& routes,
+                   const RandomTableOptions& o) {
   MemoryFiles files;
   auto builder = TableBuilder::Create(build, files);
   if (!builder.ok()) return builder.status();
@@ -56,7 +57,8 @@ TEST(TableBuilder, RefusesBadRoutesNamingSampleAndToken) {
   };
   RouteBuffer bad_id = RandomRoutes(o, 0, 0);
   bad_id.SetId(2, 1, 8);
-  EXPECT_NE(message(bad_id).find("sample 0, layer group 0: an expert id is not below 8 (token 2)"), std::string::npos);
+  EXPECT_NE(message(bad_id).find("sample 0, layer group 0: an expert id is not below 8 (token 2)"),
+            std::string::npos);
   RouteBuffer nan = RandomRoutes(o, 0, 0);
   nan.SetWeight(3, 0, std::numeric_limits<float>::quiet_NaN());
   EXPECT_NE(message(nan).find("a gate weight is not finite (token 3)"), std::string::npos);

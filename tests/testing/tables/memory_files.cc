@@ -23,7 +23,8 @@ class MemoryMapped : public MappedFile {
 
 class MemoryFiles::Writable : public WritableFile {
  public:
-  Writable(MemoryFiles* files, std::shared_ptr<std::string> bytes) : files_(files), bytes_(std::move(bytes)) {}
+  Writable(MemoryFiles* files, std::shared_ptr<std::string> bytes)
+      : files_(files), bytes_(std::move(bytes)) {}
   absl::Status Append(absl::string_view bytes) override {
     GROUTER_RETURN_IF_ERROR(files_->Write(bytes_.get(), size_, bytes));
     size_ += bytes.size();
@@ -162,7 +163,8 @@ absl::Status MemoryFiles::RemoveTree(const std::string& path) {
   GROUTER_RETURN_IF_ERROR(Change(&dying));
   const std::string prefix = JoinPath(path, "");
   for (auto it = files_.begin(); it != files_.end();) {
-    it = it->first == path || it->first.compare(0, prefix.size(), prefix) == 0 ? files_.erase(it) : std::next(it);
+    it = it->first == path || it->first.compare(0, prefix.size(), prefix) == 0 ? files_.erase(it)
+                                                                               : std::next(it);
   }
   return absl::OkStatus();
 }
@@ -183,7 +185,8 @@ absl::StatusOr<std::vector<std::string>> MemoryFiles::List(const std::string& pa
   const std::string prefix = JoinPath(path, "");
   std::vector<std::string> names;
   for (const auto& entry : files_) {
-    if (entry.first.compare(0, prefix.size(), prefix) == 0) names.push_back(entry.first.substr(prefix.size()));
+    if (entry.first.compare(0, prefix.size(), prefix) == 0)
+      names.push_back(entry.first.substr(prefix.size()));
   }
   return names;
 }
