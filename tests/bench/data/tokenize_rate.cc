@@ -1,16 +1,18 @@
-// Encodes a file of documents again and again on one thread and prints one JSON object: tokens, seconds of
-// each round, CRC32C of all ids (the caller compares it with the peer's). The first round has cold caches.
+// Encodes a corpus again and again on one thread, each time with cold caches, and prints one JSON object: the
+// seconds of each round, the seconds of copying the same text (the limit), tokens and bytes.
 //
 //   tokenize_rate RANK_FILE VOCAB_SIZE CORPUS_FOLDER ROUNDS [IDS_FILE]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "data/corpus.h"
 #include "data/tokenizer/tokenizer.h"
-#include "io/digest.h"
 
 int main(int argc, char** argv) {
   if (argc < 5) {
@@ -26,21 +28,38 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "tokenize_rate: %s\n", status.ToString().c_str());
     return 3;
   }
-  std::printf("{\"seconds\": [");
   std::vector<uint32_t> ids;
-  const int rounds = std::atoi(argv[4]);
-  for (int round = 0; round < rounds; ++round) {
+  std::vector<double> seconds, copy_seconds;
+  std::string copy;
+  const auto timed = [](const auto& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  for (int round = std::atoi(argv[4]); round > 0; --round) {
     grouter::Encoder encoder(**tokenizer);
     ids.clear();
-    const auto begin = std::chrono::steady_clock::now();
-    for (uint64_t i = 0; i < (*corpus)->num_documents(); ++i) encoder.Encode((*corpus)->text(i), &ids);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    std::printf("%s%.6f", round == 0 ? "" : ", ", elapsed.count());
+    seconds.push_back(timed([&] {
+      for (uint64_t i = 0; i < (*corpus)->num_documents(); ++i) encoder.Encode((*corpus)->text(i), &ids);
+    }));
+    copy.resize((*corpus)->num_bytes());
+    copy_seconds.push_back(timed([&] {
+      size_t at = 0;
+      for (uint64_t i = 0; i < (*corpus)->num_documents(); ++i) {
+        at += (*corpus)->text(i).copy(&copy[at], absl::string_view::npos);
+      }
+    }));
   }
-  const uint64_t bytes = ids.size() * sizeof(uint32_t);
-  std::printf("], \"tokens\": %zu, \"bytes\": %llu, \"crc32c\": %u}\n", ids.size(),
-              static_cast<unsigned long long>((*corpus)->num_bytes()), grouter::Crc32c(ids.data(), bytes));
-  if (argc > 5)
-    std::ofstream(argv[5], std::ios::binary).write(reinterpret_cast<const char*>(ids.data()), bytes);
+  const auto list = [](const std::vector<double>& values) {
+    return absl::StrJoin(values, ", ",
+                         [](std::string* out, double value) { absl::StrAppendFormat(out, "%.9f", value); });
+  };
+  std::printf("{\"seconds\": [%s], \"copy_seconds\": [%s], \"tokens\": %zu, \"bytes\": %zu}\n",
+              list(seconds).c_str(), list(copy_seconds).c_str(), ids.size(), copy.size());
+  if (argc > 5) {
+    std::ofstream(argv[5], std::ios::binary)
+        .write(reinterpret_cast<const char*>(ids.data()),
+               static_cast<std::streamsize>(ids.size() * sizeof(ids[0])));
+  }
   return 0;
 }
