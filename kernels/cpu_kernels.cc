@@ -1,0 +1,40 @@
+#include "kernels/gate.h"
+#include "kernels/kernels.h"
+#include "kernels/loss.h"
+#include "kernels/norm.h"
+#include "kernels/optimizer.h"
+#include "kernels/rows.h"
+#include "kernels/swiglu.h"
+
+namespace grouter {
+namespace {
+
+class CpuKernelsImpl : public Kernels {
+ public:
+  void RmsNorm(const RmsNormArgs& args) const override { cpu::RmsNorm(args); }
+  void RmsNormBackward(const RmsNormBackwardArgs& args) const override { cpu::RmsNormBackward(args); }
+  void Rope(const RopeArgs& args) const override { cpu::Rope(args); }
+  void GatherRows(const GatherRowsArgs& args) const override { cpu::GatherRows(args); }
+  void ScatterAddRows(const ScatterAddRowsArgs& args) const override { cpu::ScatterAddRows(args); }
+  void Swiglu(const SwigluArgs& args) const override { cpu::Swiglu(args); }
+  void SwigluBackward(const SwigluBackwardArgs& args) const override { cpu::SwigluBackward(args); }
+  void CrossEntropy(const CrossEntropyArgs& args) const override { cpu::CrossEntropy(args); }
+  void SelectTopk(const SelectTopkArgs& args) const override { cpu::SelectTopk(args); }
+  void GateWeights(const GateWeightsArgs& args) const override { cpu::GateWeights(args); }
+  void GateWeightsBackward(const GateWeightsBackwardArgs& args) const override {
+    cpu::GateWeightsBackward(args);
+  }
+  void RouterLoss(const RouterLossArgs& args) const override { cpu::RouterLoss(args); }
+  void AdamW(const AdamWArgs& args) const override { cpu::AdamW(args); }
+  void Add(int64_t size, const float* x, float* y) const override { cpu::Add(size, x, y); }
+  double SumOfSquares(int64_t size, const float* x) const override { return cpu::SumOfSquares(size, x); }
+};
+
+}  // namespace
+
+const Kernels& CpuKernels() {
+  static const CpuKernelsImpl* kernels = new CpuKernelsImpl;
+  return *kernels;
+}
+
+}  // namespace grouter

@@ -1,0 +1,15 @@
+// CPU twins of the optimizer's arithmetic; contracts in kernels.h.
+#ifndef GROUTER_KERNELS_OPTIMIZER_H_
+#define GROUTER_KERNELS_OPTIMIZER_H_
+
+#include "kernels/kernels.h"
+
+namespace grouter::cpu {
+
+void AdamW(const AdamWArgs& args);
+void Add(int64_t size, const float* x, float* y);
+double SumOfSquares(int64_t size, const float* x);
+
+}  // namespace grouter::cpu
+
+#endif  // GROUTER_KERNELS_OPTIMIZER_H_

@@ -1,0 +1,69 @@
+// Routes as the dispatch pipeline wants them: which rows leave, which pairs they carry, how many arrive.
+//
+// Words: a *pair* is (token, expert); a *row* is what travels for one token to one rank and carries one or
+// more pairs; a *choice* is token * k + topk rank, the index of a pair's gate weight in [T, k].
+#ifndef GROUTER_TRAINER_DISPATCH_CHUNK_ROUTE_H_
+#define GROUTER_TRAINER_DISPATCH_CHUNK_ROUTE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "routing/planning/dispatch_layout.h"
+#include "routing/planning/placement.h"
+#include "routing/planning/plan.h"
+#include "trainer/collectives/collectives.h"
+
+namespace grouter {
+
+// One chunk, one layer group, seen from one rank. Rows lie in sending order: by destination rank, then as the
+// protocol says. A row's pairs ascend by slot.
+struct ChunkRoute {
+  uint32_t first_token = 0;
+  uint32_t num_tokens = 0;
+  std::vector<int32_t> row_token;        // [rows sent] token inside the micro-batch
+  std::vector<uint32_t> row_first_pair;  // [rows sent + 1]
+  std::vector<int32_t> pair_slot;        // [pairs sent] local slot at the destination
+  std::vector<int32_t> pair_choice;      // [pairs sent]
+  std::vector<uint32_t> send_splits;     // [ep_size] rows
+  std::vector<uint32_t> recv_splits;     // [ep_size] rows
+  std::vector<uint32_t> recv_pairs;      // [local slots] pairs that arrive for each
+
+  uint32_t num_sent() const { return static_cast<uint32_t>(row_token.size()); }
+  uint32_t num_received() const;
+  uint32_t num_pairs_received() const;
+};
+
+// All chunks of a micro-batch in one layer group.
+struct MicroBatchRoute {
+  uint32_t k = 0;
+  uint32_t row_pairs = 0;      // most pairs a row of any rank can carry; the same on all ranks
+  std::vector<int32_t> ids;    // [T, k] experts, -1: none
+  std::vector<float> weights;  // [T, k] stored gate weights, empty when they are live
+  std::vector<ChunkRoute> chunks;
+
+  // Does any chunk bring pairs to this local slot?
+  bool Needs(uint32_t slot) const;
+};
+
+// Most pairs in one row: one with copy_per_expert, else as many as a rank has slots or a token choices.
+uint32_t RowPairs(const LayerPlacement& placement, uint32_t k, DispatchProtocol protocol);
+
+// UNIMPLEMENTED, naming those there are, for a protocol this trainer does not speak.
+absl::Status CheckProtocol(DispatchProtocol protocol);
+
+// From a plan, exchanging nothing. INTERNAL when the rows laid out here are not the plan's splits.
+// `ep_rank` is this rank inside its EP group; `k` bounds every token's choices, the same on all ranks.
+absl::StatusOr<MicroBatchRoute> RouteFromPlan(const MicroBatchPlan& plan, const LayerGroupPlan& group,
+                                              const LayerPlacement& placement, const JobDraft& job,
+                                              uint32_t ep_rank, uint32_t k);
+
+// From ids known only now ([T, k], -1: none): what a trainer without a plan does. Exchanges the counts
+// over `ep_group` and waits for them.
+absl::StatusOr<MicroBatchRoute> RouteFromIds(const std::vector<int32_t>& ids, uint32_t num_tokens, uint32_t k,
+                                             uint32_t num_chunks, const LayerPlacement& placement,
+                                             DispatchProtocol protocol, Collectives& ep_group);
+
+}  // namespace grouter
+
+#endif  // GROUTER_TRAINER_DISPATCH_CHUNK_ROUTE_H_
