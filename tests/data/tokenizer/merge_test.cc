@@ -83,13 +83,13 @@ TEST(Merger, EqualsTheDefinitionForShortAndLongPieces) {
   }
 }
 
-TEST(Merger, MergesAPieceOfFourMegabytesInOneGo) {
+TEST(Merger, MergesAPieceOfAMegabyteInOneGo) {
   const auto ranks = RankTable::FromTokens(RandomVocabulary(2, 300), "x");
   ASSERT_TRUE(ranks.ok());
   const MergeTable merges(*ranks);
   Merger merger(merges);
   Random random(5);
-  std::string piece(size_t{1} << 22, ' ');
+  std::string piece(size_t{1} << 20, ' ');
   for (char& c : piece) c = "abc"[random.Below(3)];
   std::vector<uint32_t> ids;
   merger.Merge(piece, &ids);
