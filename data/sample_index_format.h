@@ -1,4 +1,4 @@
-// The sample index's file and canonical content (docs/sample_index.md): one value that an index is made
+// The sample index's file and canonical content (docs/data.md): one value that an index is made
 // from, its bytes, and the parser of those bytes.
 //
 //   "GRSINDEX" | u32 major | u32 minor | u64 file bytes | u64 header bytes | header | zeros to 8 bytes |
