@@ -1,0 +1,52 @@
+#include "client/server_list.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+
+namespace grouter {
+namespace {
+
+constexpr int64_t kFirstWaitMs = 10;
+constexpr int64_t kLongestWaitMs = 500;
+constexpr int kKeepaliveMs = 20000;
+constexpr int kKeepaliveTimeoutMs = 10000;
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  // A channel that shares subchannels with a broken one waits for that one's back-off.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  return arguments;
+}
+
+}  // namespace
+
+ServerList::ServerList(std::vector<std::string> addresses, uint64_t seed)
+    : addresses_(std::move(addresses)), random_(seed) {}
+
+std::shared_ptr<grpc::Channel> ServerList::channel() {
+  if (channel_ == nullptr) {
+    channel_ = grpc::CreateCustomChannel(current(), grpc::InsecureChannelCredentials(), Arguments());
+  }
+  return channel_;
+}
+
+std::chrono::milliseconds ServerList::Failed() {
+  channel_.reset();
+  current_ = (current_ + 1) % addresses_.size();
+  ++failures_;
+  if (failures_ < addresses_.size()) return std::chrono::milliseconds(0);
+  const size_t rounds = std::min<size_t>(failures_ / addresses_.size() - 1, 16);
+  const int64_t wait = std::min(kLongestWaitMs, kFirstWaitMs << rounds);
+  return std::chrono::milliseconds(wait / 2 + random_.Below(wait / 2 + 1));
+}
+
+void ServerList::Answered() { failures_ = 0; }
+
+}  // namespace grouter

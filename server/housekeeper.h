@@ -1,0 +1,37 @@
+// What must be looked at now and again: readers that are stuck. One thread, a look each half second.
+#ifndef GROUTER_SERVER_HOUSEKEEPER_H_
+#define GROUTER_SERVER_HOUSEKEEPER_H_
+
+#include <atomic>
+#include <thread>
+
+#include "io/mutex.h"
+#include "server/stats/counters.h"
+#include "server/stream/stream_engine.h"
+
+namespace grouter {
+
+class Housekeeper {
+ public:
+  // Both outlive this. Starts at once.
+  Housekeeper(StreamEngine* streams, Counters* counters);
+  ~Housekeeper();
+  // Looks since the start: a heartbeat.
+  uint64_t looks() const { return looks_; }
+
+ private:
+  void Work();
+  void Look();
+
+  StreamEngine* const streams_;
+  Counters* const counters_;
+  std::atomic<uint64_t> looks_{0};
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace grouter
+
+#endif  // GROUTER_SERVER_HOUSEKEEPER_H_

@@ -1,0 +1,149 @@
+#include "server/registry/job_registry.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "io/error.h"
+
+namespace grouter {
+namespace {
+
+constexpr size_t kMinPrefix = 8;
+constexpr uint32_t kMaxGenerations = 1 << 16;
+
+int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
+
+absl::Status NoSuchJob(const std::string& digest) {
+  return Error(absl::StatusCode::kNotFound, "no job with this digest is registered here", digest.substr(0, 64),
+               "Register it with RegisterJob.");
+}
+
+}  // namespace
+
+JobRegistry::JobRegistry(JobRegistryOptions options, ArtefactRegistry* artefacts)
+    : options_(options), artefacts_(artefacts) {}
+
+absl::StatusOr<Registration> JobRegistry::Register(const JobSpec& spec, const std::string& label) {
+  const Digest digest = spec.digest();
+  {
+    MutexLock lock(&mutex_);
+    const auto it = jobs_.find(digest);
+    if (it != jobs_.end()) {
+      it->second->last_used_ns = NowNs();
+      return Registration{it->second, true};
+    }
+  }
+  auto job = std::make_shared<Job>();
+  job->digest = digest;
+  job->label = label;
+  for (const TableUse& use : spec.draft.tables) {
+    GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const RoutingTable> table, artefacts_->Table(use.table));
+    job->tables.push_back(std::move(table));
+  }
+  GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const PlacementSchedule> schedule, artefacts_->Schedule(spec.schedule));
+  GROUTER_ASSIGN_OR_RETURN(job->planner, BatchPlanner::Create(spec, job->tables, std::move(schedule)));
+  job->last_used_ns = NowNs();
+
+  MutexLock lock(&mutex_);
+  const auto it = jobs_.find(digest);
+  if (it != jobs_.end()) return Registration{it->second, true};
+  GROUTER_RETURN_IF_ERROR(MakeRoom());
+  if (spec.draft.continues.has_value()) {
+    const Digest& before = spec.draft.continues->job;
+    continued_by_[before] = digest;
+    const auto previous = jobs_.find(before);
+    job->generation = previous == jobs_.end() ? 1 : previous->second->generation + 1;
+  }
+  jobs_[digest] = job;
+  return Registration{std::move(job), false};
+}
+
+absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const Digest& digest) {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(&mutex_);
+    const auto it = jobs_.find(digest);
+    if (it == jobs_.end()) return NoSuchJob(digest.Hex());
+    job = it->second;
+  }
+  for (const auto& table : job->tables) {
+    const std::string damage = artefacts_->DamageOf(table->content_digest());
+    if (!damage.empty()) {
+      return Error(absl::StatusCode::kDataLoss, damage, "table " + table->content_digest().ShortHex(),
+                   "Ask another server; restore the file here.");
+    }
+  }
+  job->last_used_ns = NowNs();
+  return job;
+}
+
+absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const std::string& digest_hex) {
+  const absl::StatusOr<Digest> whole = Digest::FromHex(digest_hex);
+  if (whole.ok()) return Find(*whole);
+  if (digest_hex.size() < kMinPrefix) return NoSuchJob(digest_hex);
+  absl::StatusOr<Digest> found = NoSuchJob(digest_hex);
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [digest, job] : jobs_) {
+      if (!absl::StartsWith(digest.Hex(), digest_hex)) continue;
+      if (found.ok()) return NoSuchJob(digest_hex);
+      found = digest;
+    }
+  }
+  GROUTER_RETURN_IF_ERROR(found.status());
+  return Find(*found);
+}
+
+Digest JobRegistry::Newest(const Digest& digest) const {
+  MutexLock lock(&mutex_);
+  Digest newest = digest;
+  for (uint32_t i = 0; i < kMaxGenerations; ++i) {
+    const auto it = continued_by_.find(newest);
+    if (it == continued_by_.end()) break;
+    newest = it->second;
+  }
+  return newest;
+}
+
+std::vector<std::shared_ptr<Job>> JobRegistry::List() const {
+  MutexLock lock(&mutex_);
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (const auto& [digest, job] : jobs_) jobs.push_back(job);
+  return jobs;
+}
+
+bool JobRegistry::InUse(const Job& job) const {
+  const int64_t idle_ns = NowNs() - job.last_used_ns;
+  return job.workers.size() > 0 || idle_ns < std::chrono::nanoseconds(options_.job_ttl).count();
+}
+
+absl::Status JobRegistry::Forget(const Digest& digest, bool force) {
+  MutexLock lock(&mutex_);
+  const auto it = jobs_.find(digest);
+  if (it == jobs_.end()) return NoSuchJob(digest.Hex());
+  if (it->second->workers.size() > 0 || (!force && InUse(*it->second))) {
+    return Error(absl::StatusCode::kFailedPrecondition, "the job is in use", digest.ShortHex(),
+                 "End its workers, or forget it with DRAIN.");
+  }
+  jobs_.erase(it);
+  return absl::OkStatus();
+}
+
+absl::Status JobRegistry::MakeRoom() {
+  while (jobs_.size() >= options_.max_jobs) {
+    auto oldest = jobs_.end();
+    for (auto it = jobs_.begin(); it != jobs_.end(); ++it) {
+      if (InUse(*it->second)) continue;
+      if (oldest == jobs_.end() || it->second->last_used_ns < oldest->second->last_used_ns) oldest = it;
+    }
+    if (oldest == jobs_.end()) {
+      return Error(absl::StatusCode::kResourceExhausted, "too many jobs are in use",
+                   absl::StrCat(options_.max_jobs, " jobs"), "Forget one, or raise limits.max_jobs.");
+    }
+    jobs_.erase(oldest);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace grouter

@@ -1,0 +1,59 @@
+// Jobs by digest. Registering is idempotent, content-addressed and never searches. Thread-safe.
+#ifndef GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_
+#define GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "io/mutex.h"
+#include "server/registry/artefact_registry.h"
+#include "server/registry/job.h"
+
+namespace grouter {
+
+struct JobRegistryOptions {
+  size_t max_jobs = 256;
+  std::chrono::seconds job_ttl{600};  // a job touched within it counts as in use
+};
+
+struct Registration {
+  std::shared_ptr<Job> job;
+  bool already_registered = false;
+};
+
+class JobRegistry {
+ public:
+  // `artefacts` outlives this.
+  JobRegistry(JobRegistryOptions options, ArtefactRegistry* artefacts);
+
+  // The planner's errors (batch_planner.h), NOT_FOUND for a table or schedule no root has,
+  // RESOURCE_EXHAUSTED when max_jobs are all in use.
+  absl::StatusOr<Registration> Register(const JobSpec& spec, const std::string& label);
+  // By the whole digest or by a prefix of at least 8 digits that one job alone has. Touches the job.
+  // NOT_FOUND; DATA_LOSS when one of its tables is marked damaged.
+  absl::StatusOr<std::shared_ptr<Job>> Find(const std::string& digest_hex);
+  absl::StatusOr<std::shared_ptr<Job>> Find(const Digest& digest);
+  // The newest job of the chain that continues `digest`; `digest` itself when there is none.
+  Digest Newest(const Digest& digest) const;
+  std::vector<std::shared_ptr<Job>> List() const;
+  // FAILED_PRECONDITION while workers stream it or it was touched within job_ttl; `force` skips the latter.
+  absl::Status Forget(const Digest& digest, bool force);
+
+ private:
+  bool InUse(const Job& job) const;
+  absl::Status MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const JobRegistryOptions options_;
+  ArtefactRegistry* const artefacts_;
+  mutable Mutex mutex_;
+  std::map<Digest, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<Digest, Digest> continued_by_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace grouter
+
+#endif  // GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_

@@ -1,0 +1,34 @@
+// A bound on calls that stay open: watches and long-running calls.
+#ifndef GROUTER_SERVER_SERVICE_CALL_LIMITS_H_
+#define GROUTER_SERVER_SERVICE_CALL_LIMITS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace grouter {
+
+// Thread-safe. `draining` ends open watches soon after it is set.
+class WatchLimit {
+ public:
+  explicit WatchLimit(uint32_t max_open) : max_open_(max_open) {}
+
+  // Null when max_open are open; else held as long as the watch is.
+  std::shared_ptr<void> TryOpen() {
+    if (++open_ > max_open_) {
+      --open_;
+      return nullptr;
+    }
+    return std::shared_ptr<void>(this, [](void* self) { --static_cast<WatchLimit*>(self)->open_; });
+  }
+  uint32_t open() const { return open_; }
+  std::atomic<bool> draining{false};
+
+ private:
+  const uint32_t max_open_;
+  std::atomic<uint32_t> open_{0};
+};
+
+}  // namespace grouter
+
+#endif  // GROUTER_SERVER_SERVICE_CALL_LIMITS_H_

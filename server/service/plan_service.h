@@ -1,0 +1,37 @@
+// The small calls of PlanService: descriptions and placements. The streams are StreamEngine's.
+#ifndef GROUTER_SERVER_SERVICE_PLAN_SERVICE_H_
+#define GROUTER_SERVER_SERVICE_PLAN_SERVICE_H_
+
+#include <atomic>
+
+#include "server/registry/job_registry.h"
+#include "server/service/call_limits.h"
+#include "server/stream/plan_service_raw.h"
+
+namespace grouter {
+
+// What one rank does in one step, in sums. The planner's errors.
+absl::StatusOr<v1::PlanDescription> DescribePlan(const Job& job, uint64_t step, uint32_t rank);
+// The placement epoch at `step`. OUT_OF_RANGE past the job's end.
+absl::StatusOr<v1::PlacementEpoch> DescribePlacement(const Job& job, uint64_t step);
+
+class PlanServiceImpl : public PlanServiceRaw {
+ public:
+  // Both outlive this.
+  PlanServiceImpl(JobRegistry* jobs, WatchLimit* watches) : jobs_(jobs), watches_(watches) {}
+
+  grpc::ServerUnaryReactor* DescribePlan(grpc::CallbackServerContext* context, const v1::DescribePlanRequest* request,
+                                         v1::DescribePlanResponse* response) override;
+  grpc::ServerUnaryReactor* GetPlacement(grpc::CallbackServerContext* context, const v1::GetPlacementRequest* request,
+                                         v1::GetPlacementResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchPlacementResponse>* WatchPlacement(
+      grpc::CallbackServerContext* context, const v1::WatchPlacementRequest* request) override;
+
+ private:
+  JobRegistry* const jobs_;
+  WatchLimit* const watches_;
+};
+
+}  // namespace grouter
+
+#endif  // GROUTER_SERVER_SERVICE_PLAN_SERVICE_H_
