@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "routing/planning/job.h"
+#include "routing/planning/placement/place_experts.h"
 #include "routing/planning/plan.h"
 #include "routing/table/routing_table.h"
 
@@ -25,6 +26,12 @@ struct StepAssignment {
   std::vector<std::vector<std::vector<SampleRef>>> by_rank;
 };
 
+// What changes how quickly plans are made, never their bytes.
+struct BatchPlannerOptions {
+  uint32_t num_threads = 1;                  // for one call that makes a micro-batch's shared work
+  uint64_t cache_bytes = uint64_t{1} << 28;  // shared work kept for the ranks that ask next
+};
+
 // Immutable once made; thread-safe; shares the tables.
 class BatchPlanner {
  public:
@@ -34,15 +41,18 @@ class BatchPlanner {
   // `tables` are in the order of spec.draft.tables.
   static absl::StatusOr<std::unique_ptr<const BatchPlanner>> Create(
       JobSpec spec, std::vector<std::shared_ptr<const RoutingTable>> tables,
-      std::shared_ptr<const PlacementSchedule> schedule);
+      std::shared_ptr<const PlacementSchedule> schedule, BatchPlannerOptions options = {});
   virtual ~BatchPlanner() = default;
 
   virtual const JobSpec& spec() const = 0;
   virtual const Digest& job_digest() const = 0;
   virtual const PlacementSchedule& schedule() const = 0;
   virtual uint64_t num_steps() const = 0;
+  // Samples the job has consumed before `step`, those of the jobs it continues included.
+  virtual uint64_t FirstSamplePosition(uint64_t step) const = 0;
 
   // OUT_OF_RANGE past the end, naming the last step (or rank, or micro-batch). DATA_LOSS for a damaged table.
+  // RESOURCE_EXHAUSTED for a plan that would not fit into its rank's memory.
   virtual absl::StatusOr<StepAssignment> Assign(uint64_t step) const = 0;
   virtual absl::StatusOr<StepPart> PlanStep(uint64_t step, uint32_t rank) const = 0;
   virtual absl::StatusOr<MicroBatchPlan> PlanMicroBatch(uint64_t step, uint32_t rank,
@@ -51,16 +61,6 @@ class BatchPlanner {
   virtual absl::StatusOr<std::vector<MicroBatchPlan>> PlanMicroBatchForAll(uint64_t step,
                                                                            uint32_t micro_batch) const = 0;
 };
-
-// Makes the placement schedule of a whole run: the search. Deterministic; `iterations` is its budget.
-struct PlaceOptions {
-  uint64_t iterations = 200000;
-  bool one_grouping_per_layer_group = true;
-  double load_cap = 1.25;  // hard: busiest rank / mean over the run
-};
-absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft,
-                                               const std::vector<std::shared_ptr<const RoutingTable>>& tables,
-                                               const PlaceOptions& options);
 
 }  // namespace grouter
 

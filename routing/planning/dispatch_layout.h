@@ -13,7 +13,7 @@
 
 namespace grouter {
 
-// One (token, expert) pair as it will be served. Sorted by (destination rank, then the protocol's order).
+// One (token, expert) pair as it will be served, in the protocol's row order.
 struct DispatchPair {
   uint32_t token = 0;      // inside the micro-batch
   uint32_t rank = 0;       // destination inside the EP group
@@ -24,7 +24,11 @@ struct DispatchPair {
 
 // kCopyPerExpert: one row per pair, rows ordered by (rank, slot, token).
 // kOncePerRank: one row per (token, rank), rows ordered by (rank, token); pairs of a row ascend by slot.
-// kOncePerNode: rows of the first hop, ordered by (destination node, token); pairs name final ranks.
+// kOncePerNode: rows of the first hop, ordered by (destination node, token); pairs name final ranks, those of
+// a
+//   row ascend by (rank, slot). send_splits counts a node's rows at its relay (EpGroup::RelayOf): the rank of
+//   equal index inside the node, itself for the own node. The relay forwards a row once to each rank its
+//   pairs name, in the order of (rank, first-hop row).
 struct DispatchLayout {
   std::vector<DispatchPair> pairs;
   std::vector<uint32_t> row_token;    // [rows] the token each row carries

@@ -1,6 +1,8 @@
 #include "tests/testing/small_job.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "io/random.h"
 
@@ -51,6 +53,77 @@ JobDraft RandomDraft(uint64_t seed) {
   draft.allow_unverified_tokens = random.Below(2) == 1;
   if (random.Below(3) == 0) draft.continues = Continues{Sha256("earlier"), random.Below(1000)};
   return draft;
+}
+
+SmallJob MakeJob(const std::vector<FakeTableOptions>& tables, JobDraft draft, uint32_t replicas) {
+  SmallJob job;
+  draft.tables.resize(tables.size());
+  for (size_t t = 0; t < tables.size(); ++t) {
+    job.tables.push_back(MakeFakeTable(tables[t]));
+    draft.tables[t].table = job.tables[t]->content_digest();
+    draft.tables[t].sample_index = job.tables[t]->header().sample_index_digest;
+    draft.tables[t].split = "train";
+    if (tables[t].missing_share > 0) draft.tables[t].missing_routes = MissingRoutes::kSkipMoe;
+    if (tables[t].weight_type == WeightType::kNone) draft.gate_weights = GateWeights::kLive;
+    if (tables[t].causality != Causality::kCausal) draft.allow_noncausal = true;
+    if (!tables[t].token_crcs_known) draft.allow_unverified_tokens = true;
+  }
+  if (draft.model.layer_group_of_layer.empty()) {
+    for (uint32_t l = 0; l < tables[0].num_layer_groups; ++l) draft.model.layer_group_of_layer.push_back(l);
+  }
+  if (draft.model.hidden_size == 0) draft.model.hidden_size = 8;
+  const uint32_t num_experts = tables[0].num_experts;
+  Random random(draft.seed, 5);
+  auto schedule = std::make_shared<PlacementSchedule>();
+  schedule->draft = draft.digest();
+  PlacementEpoch epoch;
+  for (uint32_t l = 0; l < tables[0].num_layer_groups; ++l) {
+    const LayerPlacement plain = LayerPlacement::Contiguous(num_experts, draft.ep_size);
+    std::vector<std::vector<uint32_t>> slots(draft.ep_size);
+    for (uint32_t r = 0; r < draft.ep_size; ++r) {
+      for (uint32_t s = 0; s < plain.num_slots(r); ++s) slots[r].push_back(plain.ExpertAt(SlotRef{r, s}));
+      for (uint32_t i = 0; i < replicas; ++i) {
+        const uint32_t expert = static_cast<uint32_t>(random.Below(num_experts));
+        bool there = false;
+        for (uint32_t e : slots[r]) there = there || e == expert;
+        slots[r].push_back(there ? kEmptySlot : expert);
+      }
+    }
+    epoch.placement.push_back(LayerPlacement::Make(num_experts, slots).value());
+  }
+  schedule->epochs.push_back(std::move(epoch));
+  job.spec.draft = std::move(draft);
+  job.spec.schedule = schedule->digest();
+  job.schedule = std::move(schedule);
+  return job;
+}
+
+SmallJob RandomJob(uint64_t seed) {
+  Random random(seed, 0x72616E64);
+  JobDraft draft = RandomDraft(seed);
+  draft.continues.reset();
+  draft.batch.num_steps = 0;
+  draft.batch.samples_per_step = static_cast<uint32_t>(1 + random.Below(30));
+  FakeTableOptions table;
+  table.seed = seed + 1;
+  table.num_experts = random.Below(8) == 0 ? 300 : static_cast<uint32_t>(2 + random.Below(30));
+  table.k = static_cast<uint32_t>(random.Below(std::min<uint64_t>(table.num_experts, 16) + 1));
+  table.per_token_k = random.Below(3) == 0;
+  table.missing_share = random.Below(3) == 0 ? 0.1 : 0;
+  table.num_layer_groups = static_cast<uint32_t>(1 + random.Below(3));
+  table.weight_type = static_cast<WeightType>(random.Below(4));
+  table.num_samples = 1 + random.Below(60);
+  table.shortest = static_cast<uint32_t>(1 + random.Below(10));
+  table.longest = table.shortest + static_cast<uint32_t>(random.Below(40));
+  for (uint32_t& group : draft.model.layer_group_of_layer) {
+    group = static_cast<uint32_t>(random.Below(table.num_layer_groups));
+  }
+  std::vector<FakeTableOptions> tables(draft.tables.size(), table);
+  for (size_t t = 0; t < tables.size(); ++t) {
+    tables[t].seed += 100 * t;
+    tables[t].num_samples += 7 * t;
+  }
+  return MakeJob(tables, std::move(draft), static_cast<uint32_t>(random.Below(3)));
 }
 
 }  // namespace testing

@@ -1,0 +1,114 @@
+#include "routing/planning/batch/column_counter.h"
+
+#include <algorithm>
+
+#include "io/error.h"
+
+namespace grouter {
+namespace {
+
+// Past this many words of bits, walking each pair's few columns is quicker than or-ing all words.
+constexpr uint32_t kMostBitWords = 16;
+
+}  // namespace
+
+InstructionSet BestInstructionSet() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw")) {
+    return InstructionSet::kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2")) return InstructionSet::kAvx2;
+#endif
+  return InstructionSet::kPortable;
+}
+
+ColumnCounter::ColumnCounter(uint32_t num_columns,
+                             const std::vector<std::vector<uint32_t>>& columns_of_expert,
+                             InstructionSet instructions)
+    : num_columns_(num_columns),
+      num_experts_(static_cast<uint32_t>(columns_of_expert.size())),
+      instructions_(instructions) {
+  words_ = (num_columns + 1 + 255) / 256 * 4;  // one column more: ids past the last expert
+  first_column_.push_back(0);
+  for (const auto& columns : columns_of_expert) {
+    for (uint32_t column : columns) {
+      GROUTER_CHECK(column < num_columns);
+      columns_.push_back(column);
+    }
+    first_column_.push_back(static_cast<uint32_t>(columns_.size()));
+  }
+  if (words_ > kMostBitWords) return;
+  // u8 ids index the table unchecked, so it has a row for each of them.
+  const uint32_t num_rows = std::max(num_experts_ + 1, 256u);
+  rows_.assign(uint64_t{num_rows} * words_, 0);
+  for (uint32_t row = 0; row < num_rows; ++row) {
+    uint64_t* bits = &rows_[uint64_t{row} * words_];
+    if (row >= num_experts_) {
+      bits[num_columns / 64] |= uint64_t{1} << (num_columns % 64);
+      continue;
+    }
+    for (uint32_t column : columns_of_expert[row]) bits[column / 64] |= uint64_t{1} << (column % 64);
+  }
+}
+
+bool ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_tokens,
+                          uint32_t* counts) const {
+  GROUTER_CHECK(first <= view.num_tokens && num_tokens <= view.num_tokens - first);
+  const uint32_t bad_before = counts[num_columns_];
+  if (view.k == 0 || num_tokens == 0) return true;
+  if (rows_.empty()) {
+    CountByStamps(view, first, num_tokens, counts);
+    return counts[num_columns_] == bad_before;
+  }
+  ColumnRun run;
+  run.ids = view.ids.data() + uint64_t{first} * view.k * view.id_width;
+  run.k = view.k;
+  run.num_tokens = num_tokens;
+  run.rows = rows_.data();
+  run.words = words_;
+  run.num_rows = static_cast<uint32_t>(rows_.size() / words_);
+  std::vector<uint8_t> num_topk;
+  if (!view.missing.empty()) {
+    num_topk.resize(num_tokens);
+    for (uint32_t t = 0; t < num_tokens; ++t) num_topk[t] = static_cast<uint8_t>(view.NumTopk(first + t));
+    run.num_topk = num_topk.data();
+  } else if (!view.num_topk.empty()) {
+    run.num_topk = reinterpret_cast<const uint8_t*>(view.num_topk.data()) + first;
+  }
+  switch (instructions_) {
+    case InstructionSet::kAvx512:
+      CountColumnsAvx512(run, view.id_width, counts);
+      break;
+    case InstructionSet::kAvx2:
+      CountColumnsAvx2(run, view.id_width, counts);
+      break;
+    case InstructionSet::kPortable:
+      CountColumnsPortable(run, view.id_width, counts);
+      break;
+  }
+  return counts[num_columns_] == bad_before;
+}
+
+void ColumnCounter::CountByStamps(const RouteView& view, uint32_t first, uint32_t num_tokens,
+                                  uint32_t* counts) const {
+  std::vector<uint32_t> last_token(num_columns_, UINT32_MAX);
+  for (uint32_t t = first; t < first + num_tokens; ++t) {
+    const uint32_t k = view.NumTopk(t);
+    for (uint32_t j = 0; j < k; ++j) {
+      const uint32_t expert = view.Id(t, j);
+      if (expert >= num_experts_) {
+        ++counts[num_columns_];
+        continue;
+      }
+      for (uint32_t i = first_column_[expert]; i < first_column_[expert + 1]; ++i) {
+        const uint32_t column = columns_[i];
+        if (last_token[column] == t) continue;
+        last_token[column] = t;
+        ++counts[column];
+      }
+    }
+  }
+}
+
+}  // namespace grouter

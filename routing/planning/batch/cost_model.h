@@ -1,0 +1,22 @@
+// The one objective: predicted nanoseconds, from a topology's bandwidths and latencies. Integers throughout.
+#ifndef GROUTER_ROUTING_PLANNING_BATCH_COST_MODEL_H_
+#define GROUTER_ROUTING_PLANNING_BATCH_COST_MODEL_H_
+
+#include <cstdint>
+
+#include "routing/planning/batch/micro_batch_traffic.h"
+
+namespace grouter {
+
+// What one micro-batch's MoE layers take, in ns, forward and backward. Chunks follow each other; each takes
+// the busiest rank's dispatch, expert and combine time:
+//   link     rows sent or received, whichever are more, x row bytes / bandwidth + latency, scale-up and
+//            scale-out at once, the slower one counts; the same again for combine
+//   experts  pairs x 2 x weights of an expert / flops per second (weights = expert_weight_bytes /
+//   activation_bytes)
+// Backward moves the same rows and computes twice as much. A layer group counts once per MoE layer.
+uint64_t PredictMicroBatchNs(const TrafficModel& model, const MicroBatchTraffic& traffic);
+
+}  // namespace grouter
+
+#endif  // GROUTER_ROUTING_PLANNING_BATCH_COST_MODEL_H_

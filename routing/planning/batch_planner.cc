@@ -1,0 +1,270 @@
+#include "routing/planning/batch_planner.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "io/coding.h"
+#include "io/error.h"
+#include "routing/planning/batch/memory_model.h"
+#include "routing/planning/batch/rank_plan.h"
+#include "routing/planning/batch/sample_order.h"
+#include "routing/planning/batch/step_transfers.h"
+#include "routing/planning/batch/traffic_cache.h"
+#include "routing/planning/job_check.h"
+
+namespace grouter {
+namespace {
+
+const DataSplit& SplitOf(const RoutingTable& table, const std::string& name) {
+  for (const DataSplit& split : table.header().splits) {
+    if (split.name == name) return split;
+  }
+  GROUTER_CHECK(false);
+  return table.header().splits[0];
+}
+
+SampleOrder OrderOf(const JobDraft& draft, const std::vector<std::shared_ptr<const RoutingTable>>& tables) {
+  std::vector<uint64_t> sizes, weights;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    sizes.push_back(SplitOf(*tables[t], draft.tables[t].split).num_samples);
+    weights.push_back(draft.tables[t].weight);
+  }
+  return SampleOrder(draft.seed, std::move(sizes), std::move(weights));
+}
+
+absl::Status PastEnd(absl::string_view what, uint64_t value, uint64_t count) {
+  return Error(absl::StatusCode::kOutOfRange,
+               absl::StrCat(what, " ", value, " is past the last, ", count - 1), "plan key",
+               "ask for what the job has");
+}
+
+// Cuts planes to the bytes that the view's tokens take, so that a plan's payload holds nothing else. False
+// when a plane is too short.
+bool TrimPlanes(RouteView* view) {
+  const uint64_t ids = uint64_t{view->num_tokens} * view->k;
+  const auto trim = [](absl::string_view* plane, uint64_t bytes) {
+    if (plane->size() < bytes) return false;
+    *plane = plane->substr(0, bytes);
+    return true;
+  };
+  if (!view->missing.empty()) {
+    if (view->missing.size() < view->first_bit / 8) return false;
+    view->missing.remove_prefix(view->first_bit / 8);
+    view->first_bit %= 8;
+    if (!trim(&view->missing, (uint64_t{view->first_bit} + view->num_tokens + 7) / 8)) return false;
+  } else {
+    view->first_bit = 0;
+  }
+  return trim(&view->ids, ids * view->id_width) &&
+         (view->weights.empty() || trim(&view->weights, ids * WeightBytes(view->weight_type))) &&
+         (view->num_topk.empty() || trim(&view->num_topk, view->num_tokens));
+}
+
+class Planner : public BatchPlanner {
+ public:
+  Planner(JobSpec spec, std::vector<std::shared_ptr<const RoutingTable>> tables,
+          std::shared_ptr<const PlacementSchedule> schedule, BatchPlannerOptions options)
+      : spec_(std::move(spec)),
+        job_digest_(spec_.digest()),
+        tables_(std::move(tables)),
+        schedule_(std::move(schedule)),
+        options_(options),
+        world_(WorldShape::Of(spec_.draft.topology, spec_.draft.ep_size)),
+        order_(OrderOf(spec_.draft, tables_)),
+        cache_(options.cache_bytes, 2 * batch().num_micro_batches + 2) {
+    first_position_ = spec_.draft.continues.has_value() ? spec_.draft.continues->consumed_samples : 0;
+    end_position_ = batch().num_steps > 0 ? first_position_ + batch().num_steps * batch().samples_per_step
+                                          : order_.EndOfEpoch(first_position_);
+    for (const PlacementEpoch& epoch : schedule_->epochs) {
+      models_.push_back(std::make_unique<TrafficModel>(spec_.draft, world_, epoch.placement));
+    }
+    for (const auto& table : tables_) storage_.push_back(table);
+  }
+
+  const JobSpec& spec() const override { return spec_; }
+  const Digest& job_digest() const override { return job_digest_; }
+  const PlacementSchedule& schedule() const override { return *schedule_; }
+  uint64_t num_steps() const override {
+    return (end_position_ - first_position_ + batch().samples_per_step - 1) / batch().samples_per_step;
+  }
+  uint64_t FirstSamplePosition(uint64_t step) const override {
+    return first_position_ + step * batch().samples_per_step;
+  }
+
+  absl::StatusOr<StepAssignment> Assign(uint64_t step) const override {
+    GROUTER_RETURN_IF_ERROR(CheckKey(step, 0, 0));
+    StepAssignment assignment;
+    assignment.samples = SamplesOf(step);
+    assignment.by_rank.resize(world_size());
+    for (uint32_t m = 0; m < batch().num_micro_batches; ++m) {
+      GROUTER_ASSIGN_OR_RETURN(const auto traffic, Traffic(step, m));
+      for (uint32_t r = 0; r < world_size(); ++r) {
+        std::vector<SampleRef> mine;
+        for (uint32_t s : traffic->SamplesOf(r)) {
+          mine.push_back(SampleRef{traffic->samples()[s].table, traffic->samples()[s].sample});
+        }
+        assignment.by_rank[r].push_back(std::move(mine));
+      }
+    }
+    return assignment;
+  }
+
+  absl::StatusOr<StepPart> PlanStep(uint64_t step, uint32_t rank) const override {
+    GROUTER_RETURN_IF_ERROR(CheckKey(step, rank, 0));
+    StepPart part;
+    part.step = step;
+    part.num_steps = num_steps();
+    part.placement_epoch = schedule_->EpochOf(step);
+    part.first_sample_position = FirstSamplePosition(step);
+    const std::vector<SampleRef> samples = SamplesOf(step);
+    part.num_samples = static_cast<uint32_t>(samples.size());
+    ByteWriter list;
+    for (const SampleRef& ref : samples) {
+      const SampleFacts facts = tables_[ref.table]->facts(ref.sample);
+      part.num_tokens += facts.length;
+      part.num_loss_tokens += facts.num_loss_tokens;
+      list.Put<uint32_t>(ref.table);
+      list.Put<uint64_t>(ref.sample);
+    }
+    part.sample_list_digest = Sha256(list.bytes());
+    std::vector<std::shared_ptr<const MicroBatchTraffic>> traffic;
+    for (uint32_t m = 0; m < batch().num_micro_batches; ++m) {
+      GROUTER_ASSIGN_OR_RETURN(auto one, Traffic(step, m));
+      traffic.push_back(std::move(one));
+    }
+    const PlacementEpoch& epoch = schedule_->epochs[part.placement_epoch];
+    PlanTransfers(*models_[part.placement_epoch], epoch.first_step == step ? &epoch.moves : nullptr, traffic,
+                  rank, &part);
+    return part;
+  }
+
+  absl::StatusOr<MicroBatchPlan> PlanMicroBatch(uint64_t step, uint32_t rank,
+                                                uint32_t micro_batch) const override {
+    GROUTER_RETURN_IF_ERROR(CheckKey(step, rank, micro_batch));
+    GROUTER_ASSIGN_OR_RETURN(const auto traffic, Traffic(step, micro_batch));
+    return PlanOf(*traffic, step, rank, micro_batch);
+  }
+
+  absl::StatusOr<std::vector<MicroBatchPlan>> PlanMicroBatchForAll(uint64_t step,
+                                                                   uint32_t micro_batch) const override {
+    GROUTER_RETURN_IF_ERROR(CheckKey(step, 0, micro_batch));
+    GROUTER_ASSIGN_OR_RETURN(const auto traffic, Traffic(step, micro_batch));
+    std::vector<MicroBatchPlan> plans;
+    plans.reserve(world_size());
+    for (uint32_t r = 0; r < world_size(); ++r) {
+      GROUTER_ASSIGN_OR_RETURN(MicroBatchPlan plan, PlanOf(*traffic, step, r, micro_batch));
+      plans.push_back(std::move(plan));
+    }
+    return plans;
+  }
+
+ private:
+  const BatchShape& batch() const { return spec_.draft.batch; }
+  uint32_t world_size() const { return static_cast<uint32_t>(world_.groups.size()) * spec_.draft.ep_size; }
+
+  absl::Status CheckKey(uint64_t step, uint32_t rank, uint32_t micro_batch) const {
+    if (step >= num_steps()) return PastEnd("step", step, num_steps());
+    if (rank >= world_size()) return PastEnd("rank", rank, world_size());
+    if (micro_batch >= batch().num_micro_batches) {
+      return PastEnd("micro-batch", micro_batch, batch().num_micro_batches);
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<SampleRef> SamplesOf(uint64_t step) const {
+    const uint64_t first = FirstSamplePosition(step);
+    const uint64_t count = std::min<uint64_t>(batch().samples_per_step, end_position_ - first);
+    std::vector<SampleRef> samples;
+    samples.reserve(count);
+    for (const OrderedSample& sample : order_.Range(first, count)) {
+      const DataSplit& split = SplitOf(*tables_[sample.table], spec_.draft.tables[sample.table].split);
+      samples.push_back(SampleRef{sample.table, split.first_sample + sample.index});
+    }
+    return samples;
+  }
+
+  absl::StatusOr<std::shared_ptr<const MicroBatchTraffic>> Traffic(uint64_t step,
+                                                                   uint32_t micro_batch) const {
+    return cache_.Get(step, micro_batch, [&] { return MakeTraffic(step, micro_batch); });
+  }
+
+  absl::StatusOr<std::shared_ptr<const MicroBatchTraffic>> MakeTraffic(uint64_t step,
+                                                                       uint32_t micro_batch) const {
+    const std::vector<SampleRef> all = SamplesOf(step);
+    const uint64_t count = all.size(), parts = batch().num_micro_batches;
+    std::vector<TrafficSample> samples;
+    for (uint64_t i = count * micro_batch / parts; i < count * (micro_batch + 1) / parts; ++i) {
+      GROUTER_ASSIGN_OR_RETURN(TrafficSample sample, ReadSample(all[i]));
+      samples.push_back(std::move(sample));
+    }
+    return MicroBatchTraffic::Make(*models_[schedule_->EpochOf(step)], std::move(samples),
+                                   options_.num_threads);
+  }
+
+  absl::StatusOr<TrafficSample> ReadSample(const SampleRef& ref) const {
+    TrafficSample sample;
+    sample.table = ref.table;
+    sample.sample = ref.sample;
+    sample.facts = tables_[ref.table]->facts(ref.sample);
+    for (uint32_t l = 0; l < schedule_->epochs[0].placement.size(); ++l) {
+      GROUTER_ASSIGN_OR_RETURN(RouteView view, tables_[ref.table]->Routes(ref.sample, l));
+      if (!TrimPlanes(&view) || view.num_tokens != sample.facts.length) {
+        return Error(absl::StatusCode::kDataLoss, "a sample's length and its route planes differ",
+                     absl::StrCat("table ", ref.table, ", sample ", ref.sample), "verify the table");
+      }
+      if (spec_.draft.gate_weights == GateWeights::kLive) {
+        view.weights = absl::string_view();
+        view.weight_type = WeightType::kNone;
+      }
+      sample.routes.push_back(view);
+    }
+    return sample;
+  }
+
+  absl::StatusOr<MicroBatchPlan> PlanOf(const MicroBatchTraffic& traffic, uint64_t step, uint32_t rank,
+                                        uint32_t micro_batch) const {
+    const TrafficModel& model = *models_[schedule_->EpochOf(step)];
+    MicroBatchPlan plan = PlanForRank(model, traffic, rank);
+    plan.step = step;
+    plan.micro_batch = micro_batch;
+    plan.storage = storage_;
+    const Topology& topology = spec_.draft.topology;
+    const uint64_t memory = topology.nodes[topology.NodeOf(rank)].memory_bytes;
+    if (memory > 0) {
+      const uint64_t needed = PlanBytes(spec_.draft.model, model.placement(), rank % model.ep_size(), plan);
+      if (needed > memory) {
+        return Error(absl::StatusCode::kResourceExhausted,
+                     absl::StrCat("the plan needs ", needed, " bytes of ", memory),
+                     absl::StrCat("step ", step, ", rank ", rank, ", micro-batch ", micro_batch),
+                     "use more micro-batches or chunks, or recompute_experts");
+      }
+    }
+    return plan;
+  }
+
+  const JobSpec spec_;
+  const Digest job_digest_;
+  const std::vector<std::shared_ptr<const RoutingTable>> tables_;
+  const std::shared_ptr<const PlacementSchedule> schedule_;
+  const BatchPlannerOptions options_;
+  const WorldShape world_;
+  const SampleOrder order_;
+  uint64_t first_position_ = 0;
+  uint64_t end_position_ = 0;
+  std::vector<std::unique_ptr<TrafficModel>> models_;  // by placement epoch
+  std::vector<std::shared_ptr<const void>> storage_;
+  mutable TrafficCache cache_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const BatchPlanner>> BatchPlanner::Create(
+    JobSpec spec, std::vector<std::shared_ptr<const RoutingTable>> tables,
+    std::shared_ptr<const PlacementSchedule> schedule, BatchPlannerOptions options) {
+  GROUTER_RETURN_IF_ERROR(CheckTables(spec.draft, tables));
+  GROUTER_RETURN_IF_ERROR(CheckSchedule(spec, *tables[0], *schedule));
+  return std::unique_ptr<const BatchPlanner>(
+      new Planner(std::move(spec), std::move(tables), std::move(schedule), options));
+}
+
+}  // namespace grouter

@@ -1,0 +1,190 @@
+#include "routing/planning/placement/place_experts.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "io/error.h"
+#include "routing/planning/batch/cost_model.h"
+#include "routing/planning/batch/memory_model.h"
+#include "routing/planning/batch/sample_order.h"
+#include "routing/planning/job_check.h"
+#include "routing/planning/placement/grouping.h"
+#include "routing/planning/placement/replicate.h"
+#include "routing/planning/problems.h"
+
+namespace grouter {
+namespace {
+
+using Tables = std::vector<std::shared_ptr<const RoutingTable>>;
+
+// Blended by the weights the tables have per token, in parts of 2^20, so that a small table used much counts.
+absl::StatusOr<LayerGroupStatistics> BlendStatistics(const JobDraft& draft, const Tables& tables,
+                                                     uint32_t layer_group) {
+  LayerGroupStatistics sum;
+  sum.load.assign(tables[0]->header().num_experts, 0);
+  std::vector<CoactivationPair> pairs;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    GROUTER_ASSIGN_OR_RETURN(const LayerGroupStatistics one, tables[t]->Statistics(layer_group));
+    unsigned __int128 scale = 1, parts = 1;
+    if (tables.size() > 1) {
+      scale = static_cast<unsigned __int128>(draft.tables[t].weight) << 40;
+      parts = std::max<uint64_t>(one.num_tokens, 1);
+    }
+    const auto scaled = [&](uint64_t count) {
+      return static_cast<uint64_t>(count * scale / parts) >> (tables.size() > 1 ? 20 : 0);
+    };
+    for (size_t e = 0; e < sum.load.size(); ++e) sum.load[e] += scaled(one.load[e]);
+    for (const CoactivationPair& pair : one.pairs) pairs.push_back({pair.a, pair.b, scaled(pair.count)});
+  }
+  std::sort(pairs.begin(), pairs.end(), [](const CoactivationPair& a, const CoactivationPair& b) {
+    return a.a != b.a ? a.a < b.a : a.b < b.b;
+  });
+  for (const CoactivationPair& pair : pairs) {
+    if (!sum.pairs.empty() && sum.pairs.back().a == pair.a && sum.pairs.back().b == pair.b) {
+      sum.pairs.back().count += pair.count;
+    } else {
+      sum.pairs.push_back(pair);
+    }
+  }
+  return sum;
+}
+
+void AddStatistics(const LayerGroupStatistics& from, uint64_t times, LayerGroupStatistics* to) {
+  if (to->load.empty()) to->load.assign(from.load.size(), 0);
+  for (size_t e = 0; e < from.load.size(); ++e) to->load[e] += times * from.load[e];
+  for (const CoactivationPair& pair : from.pairs) to->pairs.push_back({pair.a, pair.b, times * pair.count});
+}
+
+// Slots of each rank of the group, in number: what the job says, or as few as hold all experts.
+std::vector<uint32_t> SlotCounts(const JobDraft& draft, uint32_t num_experts) {
+  if (draft.model.num_slots_per_rank > 0) {
+    return std::vector<uint32_t>(draft.ep_size, draft.model.num_slots_per_rank);
+  }
+  std::vector<uint32_t> slots(draft.ep_size, num_experts / draft.ep_size);
+  for (uint32_t r = 0; r < num_experts % draft.ep_size; ++r) ++slots[r];
+  return slots;
+}
+
+GroupingProblem ProblemOf(const JobDraft& draft, const LayerGroupStatistics& statistics, double load_cap) {
+  GroupingProblem problem;
+  problem.load = statistics.load;
+  problem.pairs = statistics.pairs;
+  const uint32_t num_experts = static_cast<uint32_t>(statistics.load.size());
+  problem.capacity.assign(draft.ep_size, num_experts / draft.ep_size);
+  for (uint32_t r = 0; r < num_experts % draft.ep_size; ++r) ++problem.capacity[r];
+  const EpGroup group = EpGroupsOf(draft.topology, draft.ep_size)[0];
+  problem.node_of_rank = group.block_of_rank;
+  // A row kept on its rank saves the scale-up link, one kept on its node the difference to scale-out.
+  const TopologyNode& node = draft.topology.nodes[group.node_of_block[0]];
+  const uint64_t ratio =
+      node.scale_up.bytes_per_second / std::max<uint64_t>(node.scale_out.bytes_per_second, 1);
+  problem.node_worth = group.num_blocks() > 1 ? std::min<uint64_t>(std::max<uint64_t>(ratio, 1), 64) : 0;
+  uint64_t total = 0;
+  for (uint64_t load : problem.load) total += load;
+  const uint64_t thousandths = static_cast<uint64_t>(std::max(load_cap, 1.0) * 1000 + 0.5);
+  problem.load_limit =
+      static_cast<uint64_t>(static_cast<unsigned __int128>(total) * thousandths / (1000 * draft.ep_size));
+  return problem;
+}
+
+absl::StatusOr<LayerPlacement> PlaceLayer(const JobDraft& draft, const LayerGroupStatistics& statistics,
+                                          const PlaceOptions& options, uint64_t seed) {
+  const GroupingProblem problem = ProblemOf(draft, statistics, options.load_cap);
+  const Grouping grouping = GroupExperts(problem, options.iterations, seed);
+  const uint32_t num_experts = static_cast<uint32_t>(statistics.load.size());
+  std::vector<std::vector<uint32_t>> slots(draft.ep_size);
+  for (uint32_t e = 0; e < num_experts; ++e) slots[grouping.rank_of_expert[e]].push_back(e);
+  const std::vector<uint32_t> counts = SlotCounts(draft, num_experts);
+  AddReplicas(statistics.load, counts, &slots);
+  for (uint32_t r = 0; r < draft.ep_size; ++r) slots[r].resize(counts[r], kEmptySlot);
+  return LayerPlacement::Make(num_experts, slots);
+}
+
+// The predicted time of one step under a placement: the mean over its first steps.
+absl::StatusOr<uint64_t> PredictStepNs(const JobDraft& draft, const Tables& tables, Placement placement) {
+  constexpr uint64_t kSteps = 2;
+  const WorldShape world = WorldShape::Of(draft.topology, draft.ep_size);
+  const TrafficModel model(draft, world, std::move(placement));
+  std::vector<uint64_t> first, sizes, weights;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    for (const DataSplit& split : tables[t]->header().splits) {
+      if (split.name != draft.tables[t].split) continue;
+      first.push_back(split.first_sample);
+      sizes.push_back(split.num_samples);
+    }
+    weights.push_back(draft.tables[t].weight);
+  }
+  const SampleOrder order(draft.seed, sizes, weights);
+  uint64_t total = 0;
+  for (uint64_t step = 0; step < kSteps; ++step) {
+    const uint64_t count = draft.batch.samples_per_step, parts = draft.batch.num_micro_batches;
+    const auto ordered = order.Range(step * count, count);
+    for (uint64_t m = 0; m < parts; ++m) {
+      std::vector<TrafficSample> samples;
+      for (uint64_t i = count * m / parts; i < count * (m + 1) / parts; ++i) {
+        TrafficSample sample;
+        sample.table = ordered[i].table;
+        sample.sample = first[ordered[i].table] + ordered[i].index;
+        sample.facts = tables[sample.table]->facts(sample.sample);
+        for (uint32_t l = 0; l < model.num_layer_groups(); ++l) {
+          GROUTER_ASSIGN_OR_RETURN(RouteView view, tables[sample.table]->Routes(sample.sample, l));
+          sample.routes.push_back(view);
+        }
+        samples.push_back(std::move(sample));
+      }
+      GROUTER_ASSIGN_OR_RETURN(const auto traffic, MicroBatchTraffic::Make(model, std::move(samples), 1));
+      total += PredictMicroBatchNs(model, *traffic);
+    }
+  }
+  return total / kSteps;
+}
+
+absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
+  Problems problems;
+  for (uint32_t w = 0; w < draft.topology.world_size(); ++w) {
+    const TopologyNode& node = draft.topology.nodes[draft.topology.NodeOf(w)];
+    const uint64_t needed = ExpertBytes(draft.model, placement, w % draft.ep_size);
+    if (node.memory_bytes == 0 || needed <= node.memory_bytes) continue;
+    problems.Add(absl::StrCat("the experts of rank ", w, " take ", needed, " bytes of ", node.memory_bytes),
+                 "use more ranks, fewer slots, or num_resident_experts");
+    break;
+  }
+  return problems.ToStatus(absl::StatusCode::kFailedPrecondition, "placement");
+}
+
+}  // namespace
+
+absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tables& tables,
+                                               const PlaceOptions& options) {
+  GROUTER_RETURN_IF_ERROR(CheckTables(draft, tables));
+  const uint32_t groups = tables[0]->header().num_layer_groups;
+  const uint32_t num_experts = tables[0]->header().num_experts;
+  std::vector<uint64_t> layers(groups, 0);
+  for (uint32_t group : draft.model.layer_group_of_layer) ++layers[group];
+  LayerGroupStatistics whole;
+  PlacementEpoch epoch;
+  Placement contiguous;
+  for (uint32_t l = 0; l < groups; ++l) {
+    GROUTER_ASSIGN_OR_RETURN(const LayerGroupStatistics statistics, BlendStatistics(draft, tables, l));
+    contiguous.push_back(LayerPlacement::Contiguous(num_experts, draft.ep_size));
+    if (options.one_grouping_per_layer_group) {
+      GROUTER_ASSIGN_OR_RETURN(LayerPlacement layer, PlaceLayer(draft, statistics, options, draft.seed + l));
+      epoch.placement.push_back(std::move(layer));
+    } else {
+      AddStatistics(statistics, layers[l], &whole);
+    }
+  }
+  if (!options.one_grouping_per_layer_group) {
+    GROUTER_ASSIGN_OR_RETURN(const LayerPlacement layer, PlaceLayer(draft, whole, options, draft.seed));
+    epoch.placement.assign(groups, layer);
+  }
+  GROUTER_RETURN_IF_ERROR(CheckMemory(draft, epoch.placement));
+  PlacementSchedule schedule;
+  schedule.draft = draft.digest();
+  GROUTER_ASSIGN_OR_RETURN(schedule.predicted_step_ns, PredictStepNs(draft, tables, epoch.placement));
+  GROUTER_ASSIGN_OR_RETURN(schedule.contiguous_step_ns, PredictStepNs(draft, tables, contiguous));
+  schedule.epochs.push_back(std::move(epoch));
+  return schedule;
+}
+
+}  // namespace grouter

@@ -1,0 +1,31 @@
+// Makes the placement schedule of a whole run: the search for which experts live together.
+#ifndef GROUTER_ROUTING_PLANNING_PLACEMENT_PLACE_EXPERTS_H_
+#define GROUTER_ROUTING_PLANNING_PLACEMENT_PLACE_EXPERTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "routing/planning/job.h"
+#include "routing/planning/placement.h"
+#include "routing/table/routing_table.h"
+
+namespace grouter {
+
+// `iterations` is the budget: swaps tried, never seconds; more are never worse.
+struct PlaceOptions {
+  uint64_t iterations = 200000;
+  bool one_grouping_per_layer_group = true;
+  double load_cap = 1.25;  // hard: busiest rank / mean over the run
+};
+
+// Deterministic: a function of its arguments. All problems at once: INVALID_ARGUMENT (the draft's values),
+// FAILED_PRECONDITION (tables that do not match it, slots or memory that do not suffice).
+absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft,
+                                               const std::vector<std::shared_ptr<const RoutingTable>>& tables,
+                                               const PlaceOptions& options);
+
+}  // namespace grouter
+
+#endif  // GROUTER_ROUTING_PLANNING_PLACEMENT_PLACE_EXPERTS_H_
