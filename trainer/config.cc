@@ -186,6 +186,7 @@ absl::StatusOr<TrainerConfig> TrainerConfig::FromJson(absl::string_view text, ab
     fields.Read("resume", &config.resume);
     fields.Read("num_resident_experts", &config.num_resident_experts);
     fields.Read("backing_in_file", &config.backing_in_file);
+    fields.Read("num_threads", &config.num_threads);
     fields.Read("timeline_steps", &config.timeline_steps);
     fields.ReadSeconds("collective_timeout", &config.collective_timeout);
   }

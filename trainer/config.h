@@ -60,6 +60,7 @@ struct TrainerConfig {
   std::string resume;                 // "", "latest" or a checkpoint folder
   uint32_t num_resident_experts = 0;  // 0: all
   bool backing_in_file = false;  // experts that are not resident lie in a file under `out`, else in memory
+  uint32_t num_threads = 1;      // of matrix products; 0: as many as the machine has
   uint64_t timeline_steps = 4;   // steps recorded in timeline.json
   std::chrono::milliseconds collective_timeout = std::chrono::seconds(300);
 

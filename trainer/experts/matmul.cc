@@ -1,5 +1,6 @@
 #include "trainer/experts/matmul.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/from_blob.h>
@@ -35,6 +36,10 @@ void MatMul(const MatrixView& a, const MatrixView& b, float* out, bool accumulat
   } else {
     at::mm_out(result, Operand(a), Operand(b));
   }
+}
+
+void SetNumMatMulThreads(uint32_t num_threads) {
+  if (num_threads != 0) at::set_num_threads(static_cast<int>(num_threads));
 }
 
 }  // namespace grouter

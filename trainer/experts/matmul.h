@@ -19,6 +19,9 @@ struct MatrixView {
 // REQUIRES: a.cols == b.rows.
 void MatMul(const MatrixView& a, const MatrixView& b, float* out, bool accumulate = false);
 
+// Threads of each product, process-wide; 0: as many as the machine has.
+void SetNumMatMulThreads(uint32_t num_threads);
+
 }  // namespace grouter
 
 #endif  // GROUTER_TRAINER_EXPERTS_MATMUL_H_
