@@ -3,9 +3,13 @@
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/unistr.h>
+#include <unicode/utf8.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "io/error.h"
 
@@ -67,6 +71,71 @@ const icu::Normalizer2& Nfc() {
   return *nfc;
 }
 
+const icu::Normalizer2& Nfd() {
+  static const icu::Normalizer2* const nfd = [] {
+    UErrorCode error = U_ZERO_ERROR;
+    const icu::Normalizer2* instance = icu::Normalizer2::getNFDInstance(error);
+    GROUTER_CHECK(U_SUCCESS(error));
+    return instance;
+  }();
+  return *nfd;
+}
+
+bool IsMark(UChar32 c) {
+  return c >= 0x300 && u_getIntPropertyValue(c, UCHAR_LEAD_CANONICAL_COMBINING_CLASS) != 0;
+}
+
+// Appends the marks decomposed and in canonical order.
+void AppendOrdered(const std::vector<UChar32>& marks, std::string* out) {
+  std::vector<UChar32> parts;
+  icu::UnicodeString decomposition;
+  for (const UChar32 mark : marks) {
+    if (!Nfd().getDecomposition(mark, decomposition)) {
+      parts.push_back(mark);
+      continue;
+    }
+    for (int32_t i = 0; i < decomposition.length(); i = decomposition.moveIndex32(i, 1)) {
+      parts.push_back(decomposition.char32At(i));
+    }
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](UChar32 a, UChar32 b) { return u_getCombiningClass(a) < u_getCombiningClass(b); });
+  for (const UChar32 part : parts) {
+    char bytes[U8_MAX_LENGTH];
+    int32_t length = 0;
+    U8_APPEND_UNSAFE(bytes, length, part);
+    out->append(bytes, static_cast<size_t>(length));
+  }
+}
+
+// ICU orders marks by insertion, which is quadratic in the length of a run. Long runs are ordered here first:
+// canonically equivalent, so their NFC is the same. Empty when there is none.
+std::string OrderLongRuns(absl::string_view text) {
+  constexpr size_t kLongRun = 32;
+  std::string out;
+  std::vector<UChar32> marks;
+  size_t copied = 0, run_begin = 0;
+  for (size_t i = 0; i <= text.size();) {
+    size_t next = i;
+    UChar32 c = 0;
+    if (i < text.size()) U8_NEXT_UNSAFE(text.data(), next, c);
+    if (IsMark(c)) {
+      if (marks.empty()) run_begin = i;
+      marks.push_back(c);
+    } else {
+      if (marks.size() >= kLongRun) {
+        out.append(text.data() + copied, run_begin - copied);
+        AppendOrdered(marks, &out);
+        copied = i;
+      }
+      marks.clear();
+    }
+    i = i == text.size() ? i + 1 : next;
+  }
+  if (copied > 0) out.append(text.data() + copied, text.size() - copied);
+  return out;
+}
+
 bool IsNfc(absl::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::StringPiece piece(text.data(), static_cast<int32_t>(text.size()));
@@ -110,6 +179,8 @@ std::string ReplaceIllFormed(absl::string_view bytes) {
 }
 
 std::string NormalizeNfc(absl::string_view text) {
+  const std::string ordered = OrderLongRuns(text);
+  if (!ordered.empty()) text = ordered;
   std::string normal;
   normal.reserve(text.size() + 16);
   while (!text.empty()) {

@@ -15,8 +15,7 @@ size_t WellFormedPrefix(absl::string_view bytes);
 // `bytes` with each maximal ill-formed subpart replaced by U+FFFD.
 std::string ReplaceIllFormed(absl::string_view bytes);
 
-// NFC. REQUIRES: `text` is well-formed UTF-8. Linear in everyday text; a run of n combining marks in
-// descending order costs what canonical reordering costs.
+// NFC. REQUIRES: `text` is well-formed UTF-8. Linear, but for sorting: n log n in a run of n combining marks.
 std::string NormalizeNfc(absl::string_view text);
 
 // Both steps. Returns `bytes` itself when nothing had to change, else a view of *storage, which must

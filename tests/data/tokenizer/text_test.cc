@@ -1,6 +1,8 @@
 #include "data/tokenizer/text.h"
 
 #include <gtest/gtest.h>
+#include <unicode/normalizer2.h>
+#include <unicode/unistr.h>
 
 #include <string>
 
@@ -77,6 +79,31 @@ TEST(NormalizeNfc, ComposesAndReordersMarks) {
   EXPECT_EQ(NormalizeNfc("a\xCC\x81\xCC\xA3"), "\xE1\xBA\xA1\xCC\x81");  // dot below comes first
   EXPECT_EQ(NormalizeNfc("\xE2\x84\xAB"), "\xC3\x85");                   // Angstrom sign
   EXPECT_EQ(NormalizeNfc("\xEF\xAC\x81"), "\xEF\xAC\x81") << "no compatibility mapping";
+}
+
+TEST(NormalizeNfc, OrdersLongRunsOfMarksAsItOrdersShortOnes) {
+  const char* const marks[] = {"\xCC\x81",     "\xCC\xA3", "\xCD\x84",    "\xE0\xBD\xB1",
+                               "\xE0\xBD\xB3", "\xCC\xB4", "\xE3\x82\x99"};
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(error);
+  Random random(2);
+  for (int trial = 0; trial < 200; ++trial) {
+    std::string text = "a\xC3\xA9";
+    const uint64_t length = 20 + random.Below(100);
+    for (uint64_t i = 0; i < length; ++i) text += random.Below(60) == 0 ? "e" : marks[random.Below(7)];
+    std::string expected;
+    nfc->normalize(icu::UnicodeString::fromUTF8(text), error).toUTF8String(expected);
+    ASSERT_TRUE(U_SUCCESS(error));
+    EXPECT_EQ(NormalizeNfc(text), expected);
+  }
+}
+
+TEST(NormalizeNfc, IsNotQuadraticInARunOfMarks) {
+  std::string text = "a";
+  for (int i = 0; i < 250000; ++i) text += "\xCC\x81\xCC\xA3";  // a megabyte; by insertion this takes minutes
+  const std::string normal = NormalizeNfc(text);
+  EXPECT_EQ(normal.substr(0, 5), "\xE1\xBA\xA1\xCC\xA3") << "dots first, one of them in the letter";
+  EXPECT_EQ(normal.size(), text.size());
 }
 
 TEST(CanonicalText, ReturnsTheInputItselfWhenNothingChanges) {
