@@ -40,7 +40,7 @@ absl::Status FindArrays(const ImportOptions& o, OpenedSource* opened, ArraySourc
                         FileSystem& files) {
   const std::string& path = o.inputs[0];
   if (o.format == "npz") {
-    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const NpzFile> npz, NpzFile::Open(path, files));
+    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const NpzFile> npz, NpzFile::Open(path, o.output, files));
     opened->holders.push_back(npz);
     const ArrayView* ids = npz->Find(o.ids_name.empty() ? "ids" : o.ids_name);
     if (ids == nullptr) return Invalid("there is no array of ids", path, "name it with --ids");
@@ -157,6 +157,7 @@ absl::Status WriteShard(const TableBuilderOptions& build, RouteSource* source, c
 absl::StatusOr<ImportReport> ImportTable(const ImportOptions& o, FileSystem& files) {
   ImportReport report;
   report.num_experts = o.num_experts;
+  GROUTER_RETURN_IF_ERROR(files.MakeFolders(o.output));
   GROUTER_ASSIGN_OR_RETURN(OpenedSource opened,
                            OpenSource(o, o.num_experts == 0 ? kMaxExperts : o.num_experts, files));
   RouteSource& source = *opened.source;
@@ -170,7 +171,6 @@ absl::StatusOr<ImportReport> ImportTable(const ImportOptions& o, FileSystem& fil
         static_cast<uint32_t>(std::max<int64_t>({largest + 1, source.shape().k, kMinExperts}));
   }
   const std::vector<uint32_t>& lengths = source.shape().lengths;
-  GROUTER_RETURN_IF_ERROR(files.MakeFolders(o.output));
   TableBuilderOptions build;
   build.path = o.output;
   build.index = o.index;

@@ -174,7 +174,9 @@ std::string NpyHeader(TensorType type, absl::Span<const uint64_t> shape) {
   return out + dict;
 }
 
-absl::StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& path, FileSystem& files) {
+absl::StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& path,
+                                                             const std::string& temp_folder,
+                                                             FileSystem& files) {
   if (!files.Exists(path)) return Error(absl::StatusCode::kNotFound, "no such file", path, "check the path");
   int code = 0;
   std::unique_ptr<zip_t, void (*)(zip_t*)> zip(zip_open(path.c_str(), ZIP_RDONLY, &code),
@@ -199,7 +201,8 @@ absl::StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& 
     std::string name = info.name;
     if (!absl::EndsWith(name, ".npy")) continue;
     name.resize(name.size() - 4);
-    const std::string temp = absl::StrCat(path, ".unpacked.tmp.", ::getpid(), ".", counter.fetch_add(1));
+    const std::string temp = absl::StrCat(temp_folder.empty() ? path : JoinPath(temp_folder, "npz"),
+                                          ".unpacked.tmp.", ::getpid(), ".", counter.fetch_add(1));
     absl::StatusOr<std::unique_ptr<WritableFile>> out = files.Create(temp);
     if (!out.ok()) return out.status();
     absl::Status status;

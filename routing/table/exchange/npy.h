@@ -44,7 +44,9 @@ std::string NpyHeader(TensorType type, absl::Span<const uint64_t> shape);
 class NpzFile {
  public:
   // NOT_FOUND; INVALID_ARGUMENT when it is not a zip of .npy files; DATA_LOSS when a member is damaged.
+  // `temp_folder` takes the temporary files; empty: the archive's own folder.
   static absl::StatusOr<std::shared_ptr<const NpzFile>> Open(const std::string& path,
+                                                             const std::string& temp_folder = "",
                                                              FileSystem& files = FileSystem::Local());
   // nullptr when there is none of that name (without ".npy").
   const ArrayView* Find(absl::string_view name) const;
