@@ -108,10 +108,25 @@ void AppendOrdered(const std::vector<UChar32>& marks, std::string* out) {
   }
 }
 
+constexpr size_t kLongRun = 32;  // marks, of two bytes or more
+
+// False only when no run of marks is long: looks at one character in the bytes that a long run takes.
+bool MayHaveLongRun(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); i += 2 * kLongRun) {
+    if (static_cast<uint8_t>(text[i]) < 0x80) continue;
+    size_t at = i;
+    while (IsContinuation(static_cast<uint8_t>(text[at]))) --at;
+    UChar32 c;
+    U8_NEXT_UNSAFE(text.data(), at, c);
+    if (IsMark(c)) return true;
+  }
+  return false;
+}
+
 // ICU orders marks by insertion, which is quadratic in the length of a run. Long runs are ordered here first:
 // canonically equivalent, so their NFC is the same. Empty when there is none.
 std::string OrderLongRuns(absl::string_view text) {
-  constexpr size_t kLongRun = 32;
+  if (!MayHaveLongRun(text)) return "";
   std::string out;
   std::vector<UChar32> marks;
   size_t copied = 0, run_begin = 0;
@@ -202,7 +217,7 @@ absl::string_view CanonicalText(absl::string_view bytes, std::string* storage) {
     *storage = ReplaceIllFormed(bytes);
     text = *storage;
   }
-  if (text.size() <= kMaxPiece && IsNfc(text)) return text;
+  if (text.size() <= kMaxPiece && !MayHaveLongRun(text) && IsNfc(text)) return text;
   *storage = NormalizeNfc(text);
   return *storage;
 }

@@ -104,6 +104,8 @@ TEST(NormalizeNfc, IsNotQuadraticInARunOfMarks) {
   const std::string normal = NormalizeNfc(text);
   EXPECT_EQ(normal.substr(0, 5), "\xE1\xBA\xA1\xCC\xA3") << "dots first, one of them in the letter";
   EXPECT_EQ(normal.size(), text.size());
+  std::string storage;
+  EXPECT_EQ(CanonicalText(text, &storage), normal) << "nor is the question whether text is normal already";
 }
 
 TEST(CanonicalText, ReturnsTheInputItselfWhenNothingChanges) {
