@@ -47,8 +47,8 @@ UNREACHABLE = {
     "trainer": [GRPC, PROTOBUF],
 }
 
-# The targets in which LibTorch and gRPC meet: programs and what only they use.
-JOINING = re.compile(r"^//trainer:(main|grouter_trainer)(_.*)?$")
+# Where LibTorch and gRPC meet: the trainer's program and the unit by which it chooses where plans come from.
+JOINING = re.compile(r"^//trainer:(grouter_trainer|plan_source_factory)$")
 
 # One unit of a room, where another room may not see the whole of it.
 ONLY = {("routing/planning", "data"): re.compile(r"^//data:(sample_index|split)")}

@@ -60,7 +60,8 @@ class Arrows(unittest.TestCase):
             ("//trainer:step", "//client:grpc_source"), ("//client:grpc_source", "//third_party/grpc:grpc")
         )
         program = graph(
-            ("//trainer:main", "//client:grpc_source"), ("//client:grpc_source", "//third_party/grpc:grpc")
+            ("//trainer:plan_source_factory", "//client:grpc_source"),
+            ("//client:grpc_source", "//third_party/grpc:grpc"),
         )
         self.assertIn("//trainer:step may not reach third_party/grpc", layering.violations(library)[0])
         self.assertEqual(layering.violations(program), [])
