@@ -14,6 +14,7 @@
 #include "io/error.h"
 #include "io/safetensors.h"
 #include "routing/table/exchange/npy.h"
+#include "routing/table/exchange/route_source.h"
 #include "routing/table/weights.h"
 
 namespace grouter {
@@ -53,16 +54,19 @@ class Exporter {
     return {header_.num_layer_groups, table_.num_tokens(), header_.k};
   }
 
-  // The ids of one token, -1 past k_t.
+  static int32_t MarkedId(const RouteView& view, uint32_t token, uint32_t rank) {
+    if (view.IsMissing(token)) return kMissingRoute;
+    return rank < view.NumTopk(token) ? static_cast<int32_t>(view.Id(token, rank)) : kUnusedSlot;
+  }
+  // The ids of one token.
   void AppendIds(const RouteView& view, uint32_t token, std::string* out) const {
     if (!marked_) {
       const size_t stride = size_t{view.k} * view.id_width;
       out->append(view.ids.data() + token * stride, stride);
       return;
     }
-    const uint32_t k = view.NumTopk(token);
     for (uint32_t i = 0; i < view.k; ++i) {
-      const int32_t id = i < k ? static_cast<int32_t>(view.Id(token, i)) : -1;
+      const int32_t id = MarkedId(view, token, i);
       out->append(reinterpret_cast<const char*>(&id), 4);
     }
   }
@@ -255,7 +259,7 @@ class Exporter {
       for (uint32_t t = start; t < end; ++t) {
         for (const RouteView& view : views) {
           for (uint32_t i = 0; i < view.k; ++i) {
-            const int32_t id = i < view.NumTopk(t) ? static_cast<int32_t>(view.Id(t, i)) : -1;
+            const int32_t id = MarkedId(view, t, i);
             ids.append(reinterpret_cast<const char*>(&id), 4);
           }
         }
@@ -291,7 +295,7 @@ class Exporter {
         for (uint32_t t = 0; t < views[group].num_tokens; ++t) {
           auto row = nlohmann::ordered_json::array();
           for (uint32_t i = 0; i < header_.k; ++i) {
-            row.push_back(i < views[group].NumTopk(t) ? static_cast<int32_t>(views[group].Id(t, i)) : -1);
+            row.push_back(MarkedId(views[group], t, i));
           }
           rows.push_back(std::move(row));
         }

@@ -22,7 +22,8 @@ struct ExportOptions {
 };
 
 // The files written, which ImportTable takes as inputs in this order (ids, weights, lengths). Ids have the
-// table's own width, or are int32 with -1 where a route is missing or k_t is smaller. Weights are f32 (a
+// table's own width, or are int32 with -1 for a missing
+// route and -2 in slots past k_t. Weights are f32 (a
 // wider type than stored loses nothing; import with the table's weight type gives the same table). CRCs are
 // checked on the way: DATA_LOSS. FAILED_PRECONDITION for a packed table, INVALID_ARGUMENT where the format
 // cannot hold the table.

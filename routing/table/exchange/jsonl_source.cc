@@ -278,7 +278,7 @@ absl::StatusOr<RouterTrace> ParseRouterTrace(absl::string_view line) {
     }
     trace.k = static_cast<uint32_t>(row.size());
     for (const Json& id : row) {
-      if (!id.is_number_integer() || id.get<int64_t>() > INT32_MAX || id.get<int64_t>() < -1) {
+      if (!id.is_number_integer() || id.get<int64_t>() > INT32_MAX || id.get<int64_t>() < kUnusedSlot) {
         return BadLine("an id is not an integer");
       }
       trace.ids.push_back(static_cast<int32_t>(id.get<int64_t>()));

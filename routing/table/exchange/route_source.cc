@@ -18,7 +18,8 @@ absl::Status TokenIds::Put(const int64_t* ids, uint32_t k, uint32_t token, Route
   }
   const bool default_fill =
       markers_.all_equal && k > 1 && std::all_of(ids, ids + k, [&](int64_t id) { return id == ids[0]; });
-  if ((used == 0 && k > 0) || default_fill) {
+  const bool no_experts = per_token_k_ && used == 0 && k > 0 && ids[0] == kUnusedSlot;
+  if ((used == 0 && k > 0 && !no_experts) || default_fill) {
     out->SetMissing(token);
     return absl::OkStatus();
   }

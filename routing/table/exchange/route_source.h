@@ -21,6 +21,10 @@ struct RouteSourceShape {
   std::vector<uint32_t> lengths;               // tokens of each sample
 };
 
+// What our own exports write into the slots past k_t, so that k_t = 0 is not taken for a missing route (-1).
+constexpr int32_t kUnusedSlot = -2;
+constexpr int32_t kMissingRoute = -1;
+
 // How a token without k ids is written. All k ids marked: the route is missing; some: k_t is smaller, which
 // needs per_token_k.
 struct MissingMarkers {

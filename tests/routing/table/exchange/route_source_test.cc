@@ -24,6 +24,14 @@ TEST(TokenIds, NegativeIdsMarkAMissingRouteOrASmallerK) {
   EXPECT_EQ(buffer.view().Id(1, 0), 255);
 }
 
+TEST(TokenIds, AnUnusedSlotIsNotAMissingRoute) {
+  RouteBuffer buffer = Buffer(true);
+  const int64_t unused[3] = {kUnusedSlot, kUnusedSlot, kUnusedSlot};
+  ASSERT_TRUE(TokenIds(MissingMarkers(), 256, true).Put(unused, 3, 0, &buffer).ok());
+  EXPECT_FALSE(buffer.view().IsMissing(0));
+  EXPECT_EQ(buffer.view().NumTopk(0), 0);
+}
+
 TEST(TokenIds, ASmallerKNeedsAPerTokenTable) {
   const TokenIds ids(MissingMarkers(), 256, /*per_token_k=*/false);
   RouteBuffer buffer = Buffer(false);
