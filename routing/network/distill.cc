@@ -13,10 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
 #include "routing/balance.h"
-#include "routing/network/adamw.h"
 #include "routing/network/router_network.h"
-#include "routing/network/router_tensors.h"
-#include "routing/network/teacher.h"
+#include "routing/network/tensors/adamw.h"
+#include "routing/network/tensors/router_tensors.h"
+#include "routing/network/tensors/teacher.h"
 #include "routing/network/token_table.h"
 
 namespace grouter {
@@ -37,9 +37,11 @@ absl::StatusOr<Router> NewRouter(const Teacher& teacher, const DistillOptions& o
   spec.tokenizer_digest = options.tokenizer_digest;
   GROUTER_RETURN_IF_ERROR(spec.Validate());
   if (options.train_tokens == 0 || options.tokens_per_step == 0 || options.valid_tokens == 0 ||
-      !(options.learning_rate > 0) || options.warmup_share < 0 || options.warmup_share > 1) {
-    return Error(absl::StatusCode::kInvalidArgument, "token counts and the learning rate must be above 0",
-                 "distill", "correct the options");
+      options.num_threads == 0 || !(options.learning_rate > 0) || options.warmup_share < 0 ||
+      options.warmup_share > 1) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "token counts, threads and the learning rate must be above 0", "distill",
+                 "correct the options");
   }
   return RandomRouter(std::move(spec), options.seed);
 }
@@ -209,6 +211,7 @@ absl::StatusOr<DistillResult> Distill(const std::string& teacher_folder, const S
     return Error(absl::StatusCode::kInvalidArgument, "there are no samples to learn from or to measure on",
                  "distill", "give splits with tokens");
   }
+  const UseThreads threads(options.num_threads);
   RouterTensors network(result.router, /*trainable=*/true);
   const uint32_t k = result.router.spec.gate.k;
   Learner learner{*teacher, options, progress, k, TokenTable(teacher->num_experts(), k)};

@@ -35,6 +35,7 @@ struct DistillOptions {
   double weight_decay = 0.01;
   double max_norm = 1.0;
   uint64_t valid_tokens = 200'000;  // measured on this many held-out tokens
+  uint32_t num_threads = 2;
   uint64_t seed = 1;
 };
 
@@ -61,7 +62,7 @@ struct DistillResult {
   DistillMetrics metrics;
 };
 
-// Reads the teacher's folder and trains. Same inputs, options and number of threads give the same router.
+// Reads the teacher's folder and trains. Same inputs and options give the same router.
 // Errors: those of Teacher::Load and of the samples, INVALID_ARGUMENT for options that do not fit or a token
 // outside the teacher's vocabulary, CANCELLED, DATA_LOSS when the loss stops being a number.
 absl::StatusOr<DistillResult> Distill(const std::string& teacher_folder, const SampleSource& train,

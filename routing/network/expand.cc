@@ -21,6 +21,28 @@ double SquaredDistance(const float* a, const double* b, uint32_t size) {
   return sum;
 }
 
+std::vector<double> FirstCenters(absl::Span<const float> points, uint32_t size, uint32_t num_centers,
+                                 uint64_t seed) {
+  const size_t num_points = points.size() / size;
+  Random random(seed);
+  const size_t first = random.Below(num_points);
+  std::vector<double> centers(points.begin() + first * size, points.begin() + (first + 1) * size);
+  std::vector<double> distance(num_points, std::numeric_limits<double>::infinity());
+  while (centers.size() < size_t{num_centers} * size) {
+    const double* last = &centers[centers.size() - size];
+    double sum = 0;
+    for (size_t p = 0; p < num_points; ++p) {
+      distance[p] = std::min(distance[p], SquaredDistance(&points[p * size], last, size));
+      sum += distance[p];
+    }
+    double left = random.Uniform() * sum;
+    size_t drawn = 0;
+    while (drawn + 1 < num_points && left >= distance[drawn]) left -= distance[drawn++];
+    centers.insert(centers.end(), points.begin() + drawn * size, points.begin() + (drawn + 1) * size);
+  }
+  return centers;
+}
+
 double Dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
@@ -57,14 +79,7 @@ std::vector<float> ClusterCenters(absl::Span<const float> points, uint32_t size,
                                   uint32_t iterations, uint64_t seed) {
   const size_t num_points = points.size() / size;
   GROUTER_CHECK(num_centers >= 1 && num_centers <= num_points);
-  std::vector<size_t> order(num_points);
-  std::iota(order.begin(), order.end(), 0);
-  Random random(seed);
-  random.Shuffle(&order);
-  std::vector<double> centers(size_t{num_centers} * size);
-  for (uint32_t c = 0; c < num_centers; ++c) {
-    std::copy_n(points.begin() + order[c] * size, size, centers.begin() + size_t{c} * size);
-  }
+  std::vector<double> centers = FirstCenters(points, size, num_centers, seed);
   std::vector<uint32_t> owner(num_points, num_centers);
   std::vector<double> distance(num_points);
   for (uint32_t iteration = 0; iteration < iterations; ++iteration) {

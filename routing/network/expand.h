@@ -16,9 +16,10 @@
 
 namespace grouter {
 
-// Lloyd's k-means over `points` [n x size], started from `num_centers` different points drawn with `seed`; an
-// empty cluster starts anew at the point farthest from its center. Pure, sequential arithmetic. Returns
-// [num_centers x size]. REQUIRES: 1 <= num_centers <= n.
+// Lloyd's k-means over `points` [n x size]. It starts from points drawn with `seed`, each with a chance that
+// grows with the square of its distance to those drawn before (k-means++); an empty cluster starts anew at
+// the point farthest from its center. Pure, sequential arithmetic. Returns [num_centers x size]. REQUIRES: 1
+// <= num_centers <= n.
 std::vector<float> ClusterCenters(absl::Span<const float> points, uint32_t size, uint32_t num_centers,
                                   uint32_t iterations, uint64_t seed);
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
-#include "routing/network/router_tensors.h"
+#include "routing/network/tensors/router_tensors.h"
 
 namespace grouter {
 
@@ -18,7 +18,7 @@ struct RouterNetwork::State {
 
   absl::StatusOr<at::Tensor> Run(const SampleTokens& sample, bool scores) const {
     GROUTER_RETURN_IF_ERROR(CheckVocabulary(sample, spec.shape.vocab_size));
-    const SingleThread alone;
+    const UseThreads alone(1);
     const TokenBatch batch = MakeBatch({&sample, 1}, spec.cross_document);
     const at::Tensor hidden = tensors.Hidden(batch);
     return (scores ? tensors.Scores(hidden) : hidden).contiguous();

@@ -13,9 +13,9 @@
 
 #include "io/error.h"
 #include "routing/balance.h"
-#include "routing/network/adamw.h"
 #include "routing/network/router_network.h"
-#include "routing/network/router_tensors.h"
+#include "routing/network/tensors/adamw.h"
+#include "routing/network/tensors/router_tensors.h"
 
 namespace grouter {
 namespace {
@@ -152,13 +152,15 @@ std::string TuneMetrics::ToJson() const {
 absl::StatusOr<TuneResult> Tune(const Router& router, const SampleSource& train, const SampleSource& valid,
                                 const TuneOptions& options, const ProgressCallback& progress) {
   const auto begin = std::chrono::steady_clock::now();
-  if (options.train_tokens == 0 || options.tokens_per_step == 0 || train.num_tokens() == 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "there are no tokens to tune on", "tune",
+  if (options.train_tokens == 0 || options.tokens_per_step == 0 || options.num_threads == 0 ||
+      train.num_tokens() == 0) {
+    return Error(absl::StatusCode::kInvalidArgument, "there are no tokens or threads to tune with", "tune",
                  "give samples and token counts above 0");
   }
   TuneResult result;
   TuneMetrics& metrics = result.metrics;
   metrics.num_steps = (options.train_tokens + options.tokens_per_step - 1) / options.tokens_per_step;
+  const UseThreads threads(options.num_threads);
   const RouterTensors frozen(router, /*trainable=*/false);
   Tuner tuner(router, options, metrics.num_steps);
   SampleOrder order(train.num_samples(), options.seed);

@@ -25,6 +25,7 @@ struct TuneOptions {
   double learning_rate = 1e-3;  // kLoadBalanceLoss; AdamW, cosine decay
   double bias_rate = 0.05;  // kSelectionBias: step of the bias in score units, sinking to 0 in equal steps
   uint64_t valid_tokens = 200'000;
+  uint32_t num_threads = 2;
   uint64_t seed = 1;
 };
 
@@ -45,7 +46,7 @@ struct TuneResult {
   TuneMetrics metrics;
 };
 
-// Same inputs, options and number of threads give the same router. CANCELLED; INVALID_ARGUMENT.
+// Same inputs and options give the same router. CANCELLED; INVALID_ARGUMENT.
 absl::StatusOr<TuneResult> Tune(const Router& router, const SampleSource& train, const SampleSource& valid,
                                 const TuneOptions& options, const ProgressCallback& progress = {});
 

@@ -4,8 +4,8 @@
 // A checkpoint folder holds config.json and model.safetensors (or model.safetensors.index.json with its
 // parts), under Hugging Face's Qwen3-MoE names; grouped key and value heads, norms over heads and dense
 // layers before the first MoE layer are understood.
-#ifndef GROUTER_ROUTING_NETWORK_TEACHER_H_
-#define GROUTER_ROUTING_NETWORK_TEACHER_H_
+#ifndef GROUTER_ROUTING_NETWORK_TENSORS_TEACHER_H_
+#define GROUTER_ROUTING_NETWORK_TENSORS_TEACHER_H_
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "io/file.h"
-#include "routing/network/transformer.h"
+#include "routing/network/tensors/transformer.h"
 
 namespace grouter {
 
@@ -52,4 +52,4 @@ class Teacher {
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_NETWORK_TEACHER_H_
+#endif  // GROUTER_ROUTING_NETWORK_TENSORS_TEACHER_H_

@@ -1,4 +1,4 @@
-#include "routing/network/router_tensors.h"
+#include "routing/network/tensors/router_tensors.h"
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>

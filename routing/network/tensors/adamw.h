@@ -1,6 +1,6 @@
 // AdamW with linear warm-up, cosine decay and clipping by the global norm. For this room's sources.
-#ifndef GROUTER_ROUTING_NETWORK_ADAMW_H_
-#define GROUTER_ROUTING_NETWORK_ADAMW_H_
+#ifndef GROUTER_ROUTING_NETWORK_TENSORS_ADAMW_H_
+#define GROUTER_ROUTING_NETWORK_TENSORS_ADAMW_H_
 
 #include <ATen/core/Tensor.h>
 
@@ -45,4 +45,4 @@ class AdamW {
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_NETWORK_ADAMW_H_
+#endif  // GROUTER_ROUTING_NETWORK_TENSORS_ADAMW_H_

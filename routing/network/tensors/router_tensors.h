@@ -1,14 +1,14 @@
 // A router's weights as tensors, and its forward pass; distillation trains them. For this room's sources:
 // others use router_network.h, which needs no LibTorch.
-#ifndef GROUTER_ROUTING_NETWORK_ROUTER_TENSORS_H_
-#define GROUTER_ROUTING_NETWORK_ROUTER_TENSORS_H_
+#ifndef GROUTER_ROUTING_NETWORK_TENSORS_ROUTER_TENSORS_H_
+#define GROUTER_ROUTING_NETWORK_TENSORS_ROUTER_TENSORS_H_
 
 #include <map>
 #include <string>
 #include <vector>
 
 #include "routing/network/router.h"
-#include "routing/network/transformer.h"
+#include "routing/network/tensors/transformer.h"
 
 namespace grouter {
 
@@ -43,4 +43,4 @@ class RouterTensors {
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_NETWORK_ROUTER_TENSORS_H_
+#endif  // GROUTER_ROUTING_NETWORK_TENSORS_ROUTER_TENSORS_H_

@@ -1,4 +1,4 @@
-#include "routing/network/adamw.h"
+#include "routing/network/tensors/adamw.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_fused_adamw.h>

@@ -1,4 +1,4 @@
-#include "routing/network/transformer.h"
+#include "routing/network/tensors/transformer.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -117,7 +117,9 @@ at::Tensor AddMlp(const at::Tensor& x, const MlpWeights& weights, double rms_nor
   return x + at::linear(at::silu(at::linear(in, weights.gate)) * at::linear(in, weights.up), weights.down);
 }
 
-SingleThread::SingleThread() : threads_before_(at::get_num_threads()) { at::set_num_threads(1); }
-SingleThread::~SingleThread() { at::set_num_threads(threads_before_); }
+UseThreads::UseThreads(uint32_t num_threads) : threads_before_(at::get_num_threads()) {
+  at::set_num_threads(static_cast<int>(num_threads));
+}
+UseThreads::~UseThreads() { at::set_num_threads(threads_before_); }
 
 }  // namespace grouter

@@ -1,4 +1,4 @@
-#include "routing/network/teacher.h"
+#include "routing/network/tensors/teacher.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/embedding.h>

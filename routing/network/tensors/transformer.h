@@ -4,8 +4,8 @@
 // Shapes: T tokens of all samples of a batch, end to end; H hidden; A heads; D head size.
 // A *span* is a run of tokens that attend to each other: a sample, or a document inside it. A position sees
 // nothing outside its span, and positions count from the span's start: the one context rule.
-#ifndef GROUTER_ROUTING_NETWORK_TRANSFORMER_H_
-#define GROUTER_ROUTING_NETWORK_TRANSFORMER_H_
+#ifndef GROUTER_ROUTING_NETWORK_TENSORS_TRANSFORMER_H_
+#define GROUTER_ROUTING_NETWORK_TENSORS_TRANSFORMER_H_
 
 #include <ATen/core/Tensor.h>
 
@@ -61,14 +61,14 @@ at::Tensor AddAttention(const at::Tensor& x, const AttentionWeights& weights, co
 // x + down(silu(gate(norm(x))) * up(norm(x))).
 at::Tensor AddMlp(const at::Tensor& x, const MlpWeights& weights, double rms_norm_eps);
 
-// While it lives, the calling thread computes alone: results then do not depend on how many threads there
-// are.
-class SingleThread {
+// While it lives, what the calling thread computes is spread over `num_threads` threads; matrix products may
+// differ in the last bits from one number to another. REQUIRES: num_threads >= 1.
+class UseThreads {
  public:
-  SingleThread();
-  ~SingleThread();
-  SingleThread(const SingleThread&) = delete;
-  SingleThread& operator=(const SingleThread&) = delete;
+  explicit UseThreads(uint32_t num_threads);
+  ~UseThreads();
+  UseThreads(const UseThreads&) = delete;
+  UseThreads& operator=(const UseThreads&) = delete;
 
  private:
   int threads_before_;
@@ -76,4 +76,4 @@ class SingleThread {
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_NETWORK_TRANSFORMER_H_
+#endif  // GROUTER_ROUTING_NETWORK_TENSORS_TRANSFORMER_H_
