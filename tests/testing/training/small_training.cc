@@ -109,7 +109,7 @@ std::shared_ptr<const BatchPlanner> SmallTraining::Planner(const JobOptions& opt
   draft.seed = options.seed;
   draft.protocol = options.protocol;
   draft.gate_weights = options.gate_weights;
-  draft.model.hidden_size = 16;
+  draft.model.hidden_size = options_.hidden_size;
   for (uint32_t l = 0; l < options_.num_layers; ++l) {
     draft.model.layer_group_of_layer.push_back(l % options_.num_layer_groups);
   }
@@ -169,13 +169,13 @@ TrainerConfig SmallTraining::LearnedConfig(const std::string& name) const {
   TrainerConfig config;
   config.mode = RoutingMode::kLearned;
   config.model.vocab_size = options_.vocab_size;
-  config.model.hidden_size = 16;
+  config.model.hidden_size = options_.hidden_size;
   config.model.num_hidden_layers = options_.num_layers;
-  config.model.num_attention_heads = 2;
-  config.model.moe_intermediate_size = 24;
+  config.model.num_attention_heads = options_.num_attention_heads;
+  config.model.moe_intermediate_size = options_.moe_intermediate_size;
   config.model.num_experts = options_.num_experts;
   config.model.num_experts_per_tok = options_.k;
-  config.model.max_position_embeddings = 64;
+  config.model.max_position_embeddings = std::max<uint32_t>(64, options_.sequence_length);
   config.model.rope_theta = 10000;
   config.datasets = {{JoinPath(folder_, "tokens"), JoinPath(folder_, "samples.gsi")}};
   config.batch.samples_per_step = 6;

@@ -24,6 +24,9 @@ struct SmallTrainingOptions {
   uint32_t sequence_length = 16;
   bool one_document_samples = false;  // samples of different lengths
   bool cross_document = false;
+  uint32_t hidden_size = 16;
+  uint32_t num_attention_heads = 2;
+  uint32_t moe_intermediate_size = 24;
   uint32_t num_experts = 6;
   uint32_t k = 2;
   uint32_t num_layers = 2;

@@ -29,7 +29,9 @@ TEST(InProcessCollectives, RowsOfAnotherNumberThanExpectedAreAnError) {
     exchange.recv_rows = one;
     const absl::Status status = world.AllToAll(exchange);
     EXPECT_EQ(status.ok(), world.rank() == 0) << status;
-    if (world.rank() == 1) EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    if (world.rank() == 1) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    }
   });
 }
 

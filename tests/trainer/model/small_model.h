@@ -11,6 +11,7 @@
 
 #include "io/random.h"
 #include "trainer/collectives/in_process.h"
+#include "trainer/experts/matmul.h"
 #include "trainer/model/language_model.h"
 
 namespace grouter {
@@ -49,6 +50,7 @@ inline MicroBatchInput SmallInput(const ModelConfig& config, const std::vector<u
 class SmallModel {
  public:
   SmallModel(RoutingMode mode, const LearnedRouting& learned) : config_(SmallModelConfig()) {
+    SetNumMatMulThreads(1);
     world_ = std::move(MakeInProcessCollectives(1)[0]);
     ExpertStoreOptions store;
     store.shape = config_.expert_shape();
@@ -57,7 +59,8 @@ class SmallModel {
     experts_ = ExpertStore::Create(store).value();
     parameters_ = std::make_unique<DenseParameters>(DenseParameters::Create(config_).value());
     parameters_->Initialize(config_, 3);
-    for (uint64_t i = 0; i < parameters_->size(); ++i) parameters_->weights()[i] *= 8;  // away from linear
+    for (uint64_t i = 0; i < parameters_->num_decaying(); ++i)
+      parameters_->weights()[i] *= 6;  // away from linear
     for (uint32_t l = 0; l < config_.num_hidden_layers; ++l) {
       for (uint32_t e = 0; e < config_.num_experts; ++e) {
         float* weights = experts_->Acquire({l, e})->weights;
