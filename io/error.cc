@@ -34,7 +34,8 @@ absl::Status ErrnoError(int error, absl::string_view what, absl::string_view whe
                    "free space on that disk or choose another folder, then run the same command again");
     case EMFILE:
     case ENFILE:
-      return Error(absl::StatusCode::kResourceExhausted, text, where, "raise the limit of open files (ulimit -n)");
+      return Error(absl::StatusCode::kResourceExhausted, text, where,
+                   "raise the limit of open files (ulimit -n)");
     case ENOENT:
       return Error(absl::StatusCode::kNotFound, text, where, "check the path");
     case EACCES:

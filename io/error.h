@@ -33,9 +33,9 @@ int ExitCode(const absl::Status& status);
 }  // namespace grouter
 
 // Evaluates an absl::Status; returns it from the enclosing function if it is not OK.
-#define GROUTER_RETURN_IF_ERROR(expr)               \
-  do {                                              \
-    absl::Status grouter_status_ = (expr);          \
+#define GROUTER_RETURN_IF_ERROR(expr)                  \
+  do {                                                 \
+    absl::Status grouter_status_ = (expr);             \
     if (!grouter_status_.ok()) return grouter_status_; \
   } while (false)
 

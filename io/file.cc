@@ -110,7 +110,8 @@ class LocalFileSystem : public FileSystem {
       if (n == 0) return bytes;
       if (bytes.size() + static_cast<uint64_t>(n) > max_bytes) {
         return Error(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("the file is larger than ", max_bytes, " bytes"), path, "is this the right file?");
+                     absl::StrCat("the file is larger than ", max_bytes, " bytes"), path,
+                     "is this the right file?");
       }
       bytes.append(buffer, n);
     }
@@ -190,7 +191,8 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(FileSystem& files, std::string pat
   return AtomicFile(files, std::move(path), std::move(temp), std::move(file));
 }
 
-AtomicFile::AtomicFile(FileSystem& files, std::string path, std::string temp, std::unique_ptr<WritableFile> file)
+AtomicFile::AtomicFile(FileSystem& files, std::string path, std::string temp,
+                       std::unique_ptr<WritableFile> file)
     : files_(&files), path_(std::move(path)), temp_(std::move(temp)), file_(std::move(file)) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
