@@ -1,7 +1,6 @@
 #include "routing/table/statistics.h"
 
 #include <algorithm>
-#include <cstring>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
@@ -44,15 +43,13 @@ void KeepLargest(LayerGroupStatistics* statistics) {
 StatisticsCollector::StatisticsCollector(uint32_t num_experts) : num_experts_(num_experts) {
   result_.load.assign(num_experts, 0);
   sample_load_.assign(num_experts, 0);
-  if (num_experts <= kExactCoactivationExperts) dense_.assign(size_t{num_experts} * num_experts, 0);
+  if (num_experts <= kExactCoactivationExperts) dense_.emplace(num_experts);
 }
 
 absl::Status StatisticsCollector::Add(const RouteView& routes, std::vector<ExpertCount>* counts) {
   counts->clear();
   result_.num_tokens += routes.num_tokens;
-  GROUTER_RETURN_IF_ERROR(!dense_.empty()
-                              ? routes.id_width == 1 ? AddDense<uint8_t>(routes) : AddDense<uint16_t>(routes)
-                              : AddHashed(routes));
+  GROUTER_RETURN_IF_ERROR(dense_.has_value() ? AddDense(routes) : AddHashed(routes));
   for (uint32_t expert = 0; expert < num_experts_; ++expert) {
     const uint32_t count = sample_load_[expert];
     if (count == 0) continue;
@@ -63,29 +60,19 @@ absl::Status StatisticsCollector::Add(const RouteView& routes, std::vector<Exper
   return absl::OkStatus();
 }
 
-template <typename Id>
 absl::Status StatisticsCollector::AddDense(const RouteView& routes) {
-  const Id* ids = reinterpret_cast<const Id*>(routes.ids.data());
-  const bool all_present = routes.missing.empty() && routes.num_topk.empty();
-  for (uint32_t t = 0; t < routes.num_tokens; ++t, ids += routes.k) {
-    uint32_t k = routes.k;
-    if (!all_present) {
-      k = routes.NumTopk(t);
-      result_.num_missing += routes.IsMissing(t);
-    }
-    for (uint32_t i = 0; i < k; ++i) {
-      Id first;
-      std::memcpy(&first, ids + i, sizeof(Id));
-      ++sample_load_[first];
-      for (uint32_t j = i + 1; j < k; ++j) {
-        Id second;
-        std::memcpy(&second, ids + j, sizeof(Id));
-        if (first == second) return Repeated(t, first);
-        ++dense_[size_t{std::min(first, second)} * num_experts_ + std::max(first, second)];
-      }
+  for (uint32_t t = 0; !routes.missing.empty() && t < routes.num_tokens; ++t) {
+    result_.num_missing += routes.IsMissing(t);
+  }
+  const int64_t twice = dense_->Add(routes, sample_load_.data());
+  if (twice < 0) return absl::OkStatus();
+  const uint32_t token = static_cast<uint32_t>(twice);
+  for (uint32_t i = 0; i < routes.NumTopk(token); ++i) {
+    for (uint32_t j = 0; j < i; ++j) {
+      if (routes.Id(token, i) == routes.Id(token, j)) return Repeated(token, routes.Id(token, i));
     }
   }
-  return absl::OkStatus();
+  return Repeated(token, 0);
 }
 
 absl::Status StatisticsCollector::AddHashed(const RouteView& routes) {
@@ -117,10 +104,10 @@ void StatisticsCollector::DropRarePairs() {
 }
 
 LayerGroupStatistics StatisticsCollector::Finish() {
-  for (size_t i = 0; i < dense_.size(); ++i) {
-    if (dense_[i] != 0) {
-      result_.pairs.push_back(
-          {static_cast<uint32_t>(i / num_experts_), static_cast<uint32_t>(i % num_experts_), dense_[i]});
+  for (uint32_t a = 0; dense_.has_value() && a < num_experts_; ++a) {
+    for (uint32_t b = a + 1; b < num_experts_; ++b) {
+      const uint64_t count = dense_->count(a, b);
+      if (count != 0) result_.pairs.push_back({a, b, count});
     }
   }
   for (const auto& entry : hashed_) {

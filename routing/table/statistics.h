@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "routing/table/coactivation.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
@@ -33,15 +35,14 @@ class StatisticsCollector {
   LayerGroupStatistics Finish();
 
  private:
-  template <typename Id>
   absl::Status AddDense(const RouteView& routes);
   absl::Status AddHashed(const RouteView& routes);
   void DropRarePairs();
 
   const uint32_t num_experts_;
   LayerGroupStatistics result_;
-  std::vector<uint32_t> sample_load_;  // of the sample being added
-  std::vector<uint64_t> dense_;        // [a * E + b], a < b
+  std::vector<uint32_t> sample_load_;          // of the sample being added
+  absl::optional<CoactivationCounter> dense_;  // up to kExactCoactivationExperts
   absl::flat_hash_map<uint64_t, uint64_t> hashed_;
 };
 
