@@ -25,24 +25,21 @@ GROUTER_VECTORIZED void SwigluBackward(const SwigluBackwardArgs& args) {
     float* __restrict__ dup = dgate + width;
     const float weight = args.weight[t];
     float lanes[kLanes] = {};
-    for (int64_t i = 0; i < width; ++i) {
+    const auto at = [&](int64_t i, int lane) {
       const float sigmoid = 1.0f / (1.0f + FastExp(-gate[i]));
       const float silu = gate[i] * sigmoid;
+      const float a = silu * up[i];
       const float d = weight * da[i];
-      weighted_a[i] = weight * (silu * up[i]);
+      lanes[lane] += da[i] * a;
+      weighted_a[i] = weight * a;
       dgate[i] = d * up[i] * (sigmoid + silu * (1.0f - sigmoid));
       dup[i] = d * silu;
-    }
+    };
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float silu = gate[i + lane] / (1.0f + FastExp(-gate[i + lane]));
-        lanes[lane] += da[i + lane] * (silu * up[i + lane]);
-      }
+      for (int lane = 0; lane < kLanes; ++lane) at(i + lane, lane);
     }
-    for (; i < width; ++i) {
-      lanes[i % kLanes] += da[i] * (gate[i] / (1.0f + FastExp(-gate[i])) * up[i]);
-    }
+    for (; i < width; ++i) at(i, static_cast<int>(i % kLanes));
     float sum = 0;
     for (float lane : lanes) sum += lane;
     args.dweight[t] = sum;

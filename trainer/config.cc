@@ -194,7 +194,6 @@ absl::StatusOr<TrainerConfig> TrainerConfig::FromJson(absl::string_view text, ab
     return Error(absl::StatusCode::kInvalidArgument, absl::StrJoin(problems, "; "), where,
                  "docs/trainer.md lists the fields");
   }
-  GROUTER_RETURN_IF_ERROR(Annotate(config.Validate(), where));
   return config;
 }
 

@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "trainer/model/model_config.h"
-#include "trainer/model/moe_layer.h"
-#include "trainer/pipeline/step_optimizer.h"
+#include "trainer/model/routing_mode.h"
+#include "trainer/pipeline/learning_rate.h"
 
 namespace grouter {
 
@@ -66,7 +66,8 @@ struct TrainerConfig {
 
   // INVALID_ARGUMENT lists all problems at once.
   absl::Status Validate() const;
-  // Unknown fields are refused. Paths are as given: relative to where the trainer runs.
+  // Reads the fields; unknown ones are refused. Whether they suffice, Validate says. Paths are as given:
+  // relative to where the trainer runs.
   static absl::StatusOr<TrainerConfig> FromJson(absl::string_view json, absl::string_view where);
 };
 

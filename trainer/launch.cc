@@ -79,6 +79,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (!out.empty()) config.out = out;
   if (steps_option->count() > 0) config.num_steps = num_steps;
   if (stop_option->count() > 0) config.stop_after = stop_after;
+  GROUTER_RETURN_IF_ERROR(Annotate(config.Validate(), config_path));
   return line;
 }
 

@@ -12,6 +12,7 @@
 #include "trainer/pipeline/index_plan_source.h"
 #include "trainer/pipeline/metrics_log.h"
 #include "trainer/pipeline/step_feed.h"
+#include "trainer/pipeline/step_optimizer.h"
 
 namespace grouter {
 namespace {

@@ -15,26 +15,12 @@
 #include "absl/status/statusor.h"
 #include "io/file.h"
 #include "routing/planning/placement.h"
+#include "trainer/checkpoint/training_state.h"
 #include "trainer/collectives/collectives.h"
 #include "trainer/experts/expert_store.h"
 #include "trainer/model/parameters.h"
 
 namespace grouter {
-
-// Where a run stands. All randomness of training is a function of `seed` and the step, so the seed is the
-// whole random state; the learning rate is a function of the step, so the step is the scheduler's.
-struct TrainingState {
-  std::string job_digest;  // hex, of the plans the run follows
-  uint64_t next_step = 0;
-  uint64_t consumed_samples = 0;
-  uint64_t consumed_tokens = 0;
-  uint64_t num_updates = 0;  // AdamW's t
-  uint64_t num_steps = 0;    // of the schedule of the learning rate
-  uint64_t seed = 0;
-
-  std::string ToJson() const;
-  static absl::StatusOr<TrainingState> FromJson(absl::string_view json, absl::string_view where);
-};
 
 // Everything that has values, as one rank holds it.
 struct TrainedModel {

@@ -1,8 +1,9 @@
+#include "trainer/checkpoint/training_state.h"
+
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
-#include "trainer/checkpoint/checkpoint.h"
 
 namespace grouter {
 

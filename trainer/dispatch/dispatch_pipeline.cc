@@ -199,7 +199,7 @@ absl::Status DispatchPipeline::Backward(const EventPlace& place, const MicroBatc
   if (dispatches_.size() < num_chunks) dispatches_.resize(num_chunks);
   if (combines_.size() < num_chunks) combines_.resize(num_chunks);
   pages_.assign(context_.experts->options().num_slots, ExpertPage());
-  std::memset(dweights, 0, route.ids.size() * sizeof(float));
+  if (!route.ids.empty()) std::memset(dweights, 0, route.ids.size() * sizeof(float));
 
   const auto start_dispatch = [&](size_t c) {
     const ChunkRoute& chunk = route.chunks[c];

@@ -122,6 +122,8 @@ class PagedStore : public ExpertStore {
     for (uint32_t p = 0; p < pages_.size(); ++p) {
       if (pages_[p].pinned || pages_[p].moving) continue;
       if (pages_[p].item == kNone) return p;
+      // Brought for somebody who is waking up to pin it.
+      if (pages_[p].item == demand_) continue;
       items.push_back(pages_[p].item);
       places.push_back(p);
     }

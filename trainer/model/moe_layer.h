@@ -10,13 +10,9 @@
 #include "routing/planning/placement.h"
 #include "trainer/dispatch/dispatch_pipeline.h"
 #include "trainer/model/model_config.h"
+#include "trainer/model/routing_mode.h"
 
 namespace grouter {
-
-enum class RoutingMode : uint8_t {
-  kPlan = 0,     // ids come with the plan; gate weights are stored or live
-  kLearned = 1,  // the baseline: ids are the top k of the layer's own gate, counts are exchanged
-};
 
 // Weights and gradients of the layer's dense part; gradients accumulate.
 struct MoeParameters {

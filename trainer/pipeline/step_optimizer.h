@@ -9,22 +9,9 @@
 #include "trainer/experts/replica_sync.h"
 #include "trainer/model/language_model.h"
 #include "trainer/model/parameters.h"
+#include "trainer/pipeline/learning_rate.h"
 
 namespace grouter {
-
-struct OptimizerConfig {
-  double learning_rate = 1e-3;
-  double min_learning_rate = 1e-4;  // at the end of the cosine
-  uint64_t warmup_steps = 100;      // linear from 0
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double epsilon = 1e-8;
-  double weight_decay = 0.1;
-  double clip_norm = 1.0;  // 0: no clipping
-};
-
-// Warm-up, then a cosine to min_learning_rate at num_steps.
-double LearningRateAt(const OptimizerConfig& config, uint64_t step, uint64_t num_steps);
 
 // Of the whole world, the same on all ranks.
 struct StepNumbers {

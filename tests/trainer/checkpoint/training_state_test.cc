@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "trainer/checkpoint/training_state.h"
 
-#include "trainer/checkpoint/checkpoint.h"
+#include <gtest/gtest.h>
 
 namespace grouter {
 namespace {
