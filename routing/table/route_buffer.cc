@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "io/error.h"
 #include "routing/table/format.h"
 #include "routing/table/weights.h"
 
@@ -27,6 +28,11 @@ void RouteBuffer::Reset(uint32_t num_tokens) {
 
 void RouteBuffer::SetId(uint32_t token, uint32_t rank, uint32_t expert) {
   std::memcpy(&ids_[(size_t{token} * k_ + rank) * id_width_], &expert, id_width_);
+}
+
+void RouteBuffer::SetIds(absl::string_view plane) {
+  GROUTER_CHECK(plane.size() == ids_.size());
+  if (!plane.empty()) std::memcpy(&ids_[0], plane.data(), plane.size());
 }
 
 void RouteBuffer::SetWeight(uint32_t token, uint32_t rank, float weight) {

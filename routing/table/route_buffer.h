@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
@@ -20,12 +21,15 @@ class RouteBuffer {
 
   // REQUIRES for all: token < num_tokens, rank < k, expert < 65536.
   void SetId(uint32_t token, uint32_t rank, uint32_t expert);
+  // All of them at once. REQUIRES: `plane` is num_tokens x k ids of the table's width.
+  void SetIds(absl::string_view plane);
   void SetWeight(uint32_t token, uint32_t rank, float weight);  // converted; nothing when kNone
   // REQUIRES: per_token_k.
   void SetNumTopk(uint32_t token, uint32_t num_topk);
   void SetMissing(uint32_t token);
 
   uint32_t num_tokens() const { return num_tokens_; }
+  uint32_t id_width() const { return id_width_; }
   // Valid until the buffer is changed or destroyed.
   RouteView view() const;
 

@@ -1,6 +1,7 @@
 #include "routing/table/exchange/array_source.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -62,8 +63,13 @@ class ArraySource : public RouteSource {
   const RouteSourceShape& shape() const override { return shape_; }
 
   absl::StatusOr<int64_t> LargestId() override {
+    const uint64_t count = options_.ids.num_elements();
+    if (IsPlain()) {
+      return options_.ids.type == TensorType::kU8 ? Largest<uint8_t>(options_.ids.bytes)
+                                                  : Largest<uint16_t>(options_.ids.bytes);
+    }
     int64_t largest = -1;
-    for (uint64_t i = 0; i < options_.ids.num_elements(); ++i) {
+    for (uint64_t i = 0; i < count; ++i) {
       const int64_t id = options_.ids.Integer(i);
       if (!token_ids_.IsMarked(id)) largest = std::max(largest, id);
     }
@@ -73,6 +79,14 @@ class ArraySource : public RouteSource {
   absl::Status Read(uint64_t sample, std::vector<RouteBuffer>* groups) override {
     for (uint32_t group = 0; group < groups->size(); ++group) {
       RouteBuffer* out = &(*groups)[group];
+      if (IsPlain() && IdsInOrder() && out->id_width() == ElementBytes(options_.ids.type)) {
+        // The plane lies in the array as the table stores it; the builder checks the ids.
+        const uint64_t stride = uint64_t{shape_.k} * out->id_width();
+        const uint64_t begin = (group * tokens_ + begins_[sample]) * stride;
+        out->SetIds(options_.ids.bytes.substr(begin, out->num_tokens() * stride));
+        ReadWeights(begin / out->id_width(), out);
+        continue;
+      }
       for (uint32_t t = 0; t < out->num_tokens(); ++t)
         GROUTER_RETURN_IF_ERROR(ReadToken(sample, group, t, out));
     }
@@ -80,6 +94,34 @@ class ArraySource : public RouteSource {
   }
 
  private:
+  template <typename Id>
+  static int64_t Largest(absl::string_view bytes) {
+    const uint64_t count = bytes.size() / sizeof(Id);
+    Id largest = 0;
+    for (uint64_t i = 0; i < count; ++i) {
+      Id id;
+      std::memcpy(&id, bytes.data() + i * sizeof(Id), sizeof(Id));
+      largest = std::max(largest, id);
+    }
+    return count == 0 ? -1 : int64_t{largest};
+  }
+  // No id of these types can be a marker.
+  bool IsPlain() const {
+    return (options_.ids.type == TensorType::kU8 || options_.ids.type == TensorType::kU16) &&
+           options_.markers.value < 0 && !options_.markers.all_equal;
+  }
+  bool IdsInOrder() const {
+    return options_.layout == ArrayLayout::kLayersTokens || shape_.num_layer_groups == 1;
+  }
+  void ReadWeights(uint64_t first, RouteBuffer* out) {
+    if (!options_.weights.has_value()) return;
+    for (uint32_t t = 0; t < out->num_tokens(); ++t) {
+      for (uint32_t i = 0; i < shape_.k; ++i, ++first) {
+        out->SetWeight(t, i, static_cast<float>(options_.weights->Number(first)));
+      }
+    }
+  }
+
   absl::Status InitLengths(uint64_t samples, bool padded) {
     if (!options_.lengths.has_value()) {
       if (tokens_ > UINT32_MAX / 2)

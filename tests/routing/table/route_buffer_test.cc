@@ -36,6 +36,13 @@ TEST(RouteBuffer, AMissingRouteHasNoExperts) {
   EXPECT_EQ(buffer.view().NumTopk(8), 0);
 }
 
+TEST(RouteBuffer, TakesAWholePlaneOfIds) {
+  RouteBuffer buffer(Wide(), 1);
+  buffer.SetIds(absl::string_view("\x2b\x01\x00\x00\x05\x00", 6));
+  EXPECT_EQ(buffer.view().Id(0, 0), 299);
+  EXPECT_EQ(buffer.view().Id(0, 2), 5);
+}
+
 TEST(RouteBuffer, ResetForgetsEverything) {
   RouteBuffer buffer(Wide(), 2);
   buffer.SetId(0, 0, 5);

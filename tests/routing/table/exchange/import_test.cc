@@ -76,7 +76,8 @@ TEST(ImportTable, SaysWhichSampleAndTokenIsWrong) {
   options.num_experts = 8;
   const absl::Status status = ImportTable(options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(status.message().find("sample 1: expert id 9 is not below 8 (token 1)"), absl::string_view::npos)
+  EXPECT_NE(status.message().find("sample 1, layer group 0: an expert id is not below 8 (token 1)"),
+            absl::string_view::npos)
       << status;
   EXPECT_FALSE(FileSystem::Local().Exists(options.output + "/MANIFEST"));
 }
