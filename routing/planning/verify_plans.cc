@@ -132,6 +132,10 @@ class Verifier {
       if (report_.findings.empty()) CheckMatrices(step, plans);
     }
     CheckSamples(step, parts[0], samples);
+    if (plans_.sample_list) {
+      GROUTER_ASSIGN_OR_RETURN(const std::vector<SampleRef> list, plans_.sample_list(step));
+      CheckList(step, parts[0], list, std::move(samples));
+    }
     for (uint32_t first = 0; first < world; first += spec_.draft.ep_size) CheckTransfers(step, first, parts);
     ++report_.num_steps;
     return absl::OkStatus();
@@ -184,6 +188,21 @@ class Verifier {
     }
     report_.num_samples += samples.size();
     report_.num_tokens += tokens;
+  }
+
+  void CheckList(uint64_t step, const StepPart& part, const std::vector<SampleRef>& list,
+                 std::vector<std::pair<uint32_t, uint64_t>> samples) {
+    std::string bytes;
+    std::vector<std::pair<uint32_t, uint64_t>> listed;
+    for (const SampleRef& ref : list) {
+      for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(ref.table >> (8 * i)));
+      for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(ref.sample >> (8 * i)));
+      listed.emplace_back(ref.table, ref.sample);
+    }
+    if (Sha256(bytes) != part.sample_list_digest) Find(step, 0, "the sample list has another digest");
+    std::sort(listed.begin(), listed.end());
+    std::sort(samples.begin(), samples.end());
+    if (listed != samples) Find(step, 0, "the ranks do not hold the samples of the step's list");
   }
 
   // What leaves one rank arrives at the other.
@@ -308,6 +327,10 @@ PlansUnderTest PlansOf(const BatchPlanner& planner) {
   plans.step_part = [&planner](uint64_t step, uint32_t rank) { return planner.PlanStep(step, rank); };
   plans.micro_batch = [&planner](uint64_t step, uint32_t rank, uint32_t micro_batch) {
     return planner.PlanMicroBatch(step, rank, micro_batch);
+  };
+  plans.sample_list = [&planner](uint64_t step) -> absl::StatusOr<std::vector<SampleRef>> {
+    GROUTER_ASSIGN_OR_RETURN(StepAssignment assignment, planner.Assign(step));
+    return std::move(assignment.samples);
   };
   return plans;
 }

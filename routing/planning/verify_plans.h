@@ -28,6 +28,8 @@ struct PlansUnderTest {
   std::function<absl::StatusOr<StepPart>(uint64_t step, uint32_t rank)> step_part;
   std::function<absl::StatusOr<MicroBatchPlan>(uint64_t step, uint32_t rank, uint32_t micro_batch)>
       micro_batch;
+  // The step's samples in the job's order, which its digest is over. Left empty: the digest is not checked.
+  std::function<absl::StatusOr<std::vector<SampleRef>>(uint64_t step)> sample_list;
 };
 PlansUnderTest PlansOf(const BatchPlanner& planner);
 

@@ -41,6 +41,7 @@ struct ResidencyPlan {
 // The device starts empty (a step changes every expert's values) and ends written back. When room is needed,
 // the resident expert whose next group of use is farthest leaves (Belady 1966), among equals one that
 // backward has not touched, then the lowest (layer, slot). Within a group the residents are used first.
+// Fewest fetches where a group fits.
 ResidencyPlan PlanResidency(const std::vector<AccessGroup>& groups, const ResidencyOptions& options);
 
 }  // namespace grouter

@@ -1,0 +1,137 @@
+// One micro-batch of a whole job: the assignment, and the plans of all ranks to the end. Prints one JSON
+// object a line: {"case", "stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is
+// rotated over at least 256 MiB, so that routes come from memory. Results are checked before anything is
+// timed.
+//
+//   microstep NODES THREADS ROUNDS [portable|avx2]
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "io/error.h"
+#include "io/random.h"
+#include "routing/planning/batch/rank_plan.h"
+#include "routing/planning/certificate.h"
+
+namespace grouter {
+namespace {
+
+constexpr uint32_t kExperts = 128, kTopk = 8, kTokens = 4096, kSamplesPerNode = 8, kRanksPerNode = 8;
+
+double Milliseconds(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+// Routes of many samples; each sample prefers a topic's experts.
+std::vector<uint8_t> MakeRoutes(uint64_t num_samples) {
+  std::vector<uint8_t> ids(num_samples * kTokens * kTopk);
+  Random random(1);
+  size_t at = 0;
+  for (uint64_t s = 0; s < num_samples; ++s) {
+    const uint32_t topic = static_cast<uint32_t>(random.Below(16)) * 8;
+    for (uint32_t t = 0; t < kTokens; ++t) {
+      uint64_t taken[2] = {0, 0};
+      for (uint32_t j = 0; j < kTopk; ++j) {
+        const uint64_t draw = random.Next();
+        uint32_t e = draw & 1 ? (topic + (draw >> 8) % 24) % kExperts : (draw >> 8) % kExperts;
+        while (taken[e / 64] >> (e % 64) & 1) e = (e + 1) % kExperts;
+        taken[e / 64] |= uint64_t{1} << (e % 64);
+        ids[at++] = static_cast<uint8_t>(e);
+      }
+    }
+  }
+  return ids;
+}
+
+JobSpec SpecOf(uint32_t nodes) {
+  JobSpec spec;
+  spec.draft.tables.resize(1);
+  spec.draft.topology = Topology::Uniform(nodes, kRanksPerNode);
+  spec.draft.ep_size = nodes * kRanksPerNode;
+  spec.draft.batch.samples_per_step = nodes * kSamplesPerNode;
+  spec.draft.gate_weights = GateWeights::kLive;
+  spec.draft.model.layer_group_of_layer = {0};
+  spec.draft.model.hidden_size = 2048;
+  spec.draft.model.activation_bytes = 2;
+  return spec;
+}
+
+std::vector<TrafficSample> MicroBatch(const std::vector<uint8_t>& ids, uint64_t first, uint64_t count) {
+  std::vector<TrafficSample> samples(count);
+  for (uint64_t s = 0; s < count; ++s) {
+    samples[s].sample = first + s;
+    samples[s].facts.length = kTokens;
+    samples[s].facts.num_loss_tokens = kTokens;
+    RouteView view;
+    view.num_tokens = kTokens;
+    view.k = kTopk;
+    const uint64_t bytes = uint64_t{kTokens} * kTopk;
+    view.ids = absl::string_view(reinterpret_cast<const char*>(ids.data()) + (first + s) * bytes, bytes);
+    samples[s].routes.push_back(view);
+  }
+  return samples;
+}
+
+void Print(const char* stage, uint32_t nodes, uint32_t threads, const std::string& set,
+           const std::vector<double>& ms) {
+  std::printf(
+      "{\"stage\": \"%s\", \"nodes\": %u, \"threads\": %u, \"instructions\": \"%s\", \"tokens\": %u, \"ms\": "
+      "[",
+      stage, nodes, threads, set.c_str(), nodes * kSamplesPerNode * kTokens);
+  for (size_t i = 0; i < ms.size(); ++i) std::printf("%s%.4f", i == 0 ? "" : ", ", ms[i]);
+  std::printf("]}\n");
+}
+
+int Run(uint32_t nodes, uint32_t threads, uint32_t rounds, const std::string& set) {
+  const JobSpec spec = SpecOf(nodes);
+  const WorldShape world = WorldShape::Of(spec.draft.topology, spec.draft.ep_size);
+  const Placement placement = {LayerPlacement::Contiguous(kExperts, spec.draft.ep_size)};
+  const InstructionSet instructions = set == "portable" ? InstructionSet::kPortable
+                                      : set == "avx2"   ? InstructionSet::kAvx2
+                                                        : BestInstructionSet();
+  const TrafficModel model(spec.draft, world, placement, instructions);
+  const uint64_t per_batch = uint64_t{nodes} * kSamplesPerNode;
+  const uint64_t batches = (uint64_t{256} << 20) / (per_batch * kTokens * kTopk) + 1;
+  const std::vector<uint8_t> ids = MakeRoutes(batches * per_batch);
+  std::vector<double> shared_ms, plan_ms, check_ms;
+  const uint32_t ranks = spec.draft.topology.world_size();
+  for (uint32_t round = 0; round < rounds + 1; ++round) {
+    auto samples = MicroBatch(ids, round % batches * per_batch, per_batch);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto traffic = MicroBatchTraffic::Make(model, std::move(samples), threads).value();
+    const auto shared = std::chrono::steady_clock::now();
+    std::vector<MicroBatchPlan> plans;
+    plans.reserve(ranks);
+    for (uint32_t r = 0; r < ranks; ++r) plans.push_back(PlanForRank(model, *traffic, r));
+    const auto planned = std::chrono::steady_clock::now();
+    const absl::Status check = CheckMicroBatchPlan(spec, placement, plans[ranks / 2]);
+    const auto checked = std::chrono::steady_clock::now();
+    GROUTER_CHECK(check.ok());
+    if (round == 0) {
+      for (const MicroBatchPlan& plan : plans) GROUTER_CHECK(CheckMicroBatchPlan(spec, placement, plan).ok());
+      continue;
+    }
+    shared_ms.push_back(Milliseconds(begin, shared));
+    plan_ms.push_back(Milliseconds(begin, planned));
+    check_ms.push_back(Milliseconds(planned, checked));
+  }
+  Print("assignment and counts", nodes, threads, set, shared_ms);
+  Print("plan", nodes, threads, set, plan_ms);
+  Print("certificate check", nodes, threads, set, check_ms);
+  return 0;
+}
+
+}  // namespace
+}  // namespace grouter
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: %s NODES THREADS ROUNDS [portable|avx2]\n", argv[0]);
+    return 2;
+  }
+  return grouter::Run(std::atoi(argv[1]), std::atoi(argv[2]), std::atoi(argv[3]),
+                      argc > 4 ? argv[4] : "best");
+}

@@ -1,0 +1,84 @@
+// The bytes of a small job, its schedule and its plans as planner version 1 made them. A difference means a
+// new planner version or encoding version, not a new golden file: servers and trainers of different builds
+// must agree on every byte. What was made instead is left among the test's outputs.
+#include <cstdlib>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "io/file.h"
+#include "routing/planning/batch_planner.h"
+#include "tests/testing/small_job.h"
+
+namespace grouter {
+namespace {
+
+testing::SmallJob GoldenJob() {
+  testing::FakeTableOptions table;
+  table.num_experts = 7;
+  table.k = 3;
+  table.per_token_k = true;
+  table.missing_share = 0.1;
+  table.num_layer_groups = 2;
+  table.weight_type = WeightType::kBFloat16;
+  table.num_samples = 9;
+  table.shortest = 3;
+  table.longest = 9;
+  JobDraft draft;
+  draft.topology = Topology::Uniform(2, 1);
+  draft.topology.nodes[1].num_ranks = 2;
+  draft.ep_size = 3;
+  draft.batch.samples_per_step = 5;
+  draft.batch.num_micro_batches = 2;
+  draft.batch.num_chunks = 2;
+  draft.seed = 42;
+  draft.protocol = DispatchProtocol::kOncePerNode;
+  draft.model.hidden_size = 16;
+  draft.model.activation_bytes = 2;
+  draft.model.expert_weight_bytes = 100;
+  draft.model.expert_gradient_bytes = 50;
+  draft.model.row_alignment = 4;
+  draft.model.num_resident_experts = 3;
+  return testing::MakeJob({table}, draft, /*replicas=*/1);
+}
+
+void ExpectGolden(const std::string& name, const std::string& bytes) {
+  FileSystem& files = FileSystem::Local();
+  const auto golden = files.ReadFile("tests/golden/planning/" + name);
+  EXPECT_TRUE(golden.ok() && *golden == bytes) << name << ": " << golden.status();
+  const char* outputs = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR");
+  if (outputs != nullptr && (!golden.ok() || *golden != bytes)) {
+    EXPECT_TRUE(WriteFileAtomically(files, JoinPath(outputs, name), bytes).ok());
+  }
+}
+
+TEST(PlanningGolden, TodaysPlannerMakesTheGoldenBytes) {
+  const testing::SmallJob job = GoldenJob();
+  ExpectGolden("job.bin", job.spec.Encode());
+  ExpectGolden("draft.bin", job.spec.draft.Encode());
+  ExpectGolden("job.json", job.spec.ToJson());
+  ExpectGolden("topology.json", job.spec.draft.topology.ToJson());
+  ExpectGolden("schedule.bin", job.schedule->Encode());
+  const auto planner = BatchPlanner::Create(job.spec, job.const_tables(), job.schedule);
+  ASSERT_TRUE(planner.ok()) << planner.status();
+  ExpectGolden("digest.txt", (*planner)->job_digest().Hex());
+  ExpectGolden("step_part.bin", EncodeStepPart((*planner)->PlanStep(1, 2).value()));
+  ExpectGolden("micro_batch.bin",
+               EncodeMicroBatchPlan((*planner)->PlanMicroBatch(0, 1, 1).value()).Flatten());
+}
+
+TEST(PlanningGolden, TodaysReadersReadTheGoldenBytes) {
+  FileSystem& files = FileSystem::Local();
+  const auto read = [&](const std::string& name) {
+    return files.ReadFile("tests/golden/planning/" + name).value();
+  };
+  EXPECT_EQ(JobSpec::Decode(read("job.bin"))->digest().Hex(), read("digest.txt"));
+  EXPECT_EQ(JobSpec::FromJson(read("job.json"), "job.json")->digest().Hex(), read("digest.txt"));
+  EXPECT_EQ(PlacementSchedule::Decode(read("schedule.bin"))->draft,
+            JobDraft::Decode(read("draft.bin"))->digest());
+  EXPECT_EQ(DecodeStepPart(read("step_part.bin"))->step, 1u);
+  const std::string plan = read("micro_batch.bin");
+  EXPECT_EQ(DecodeMicroBatchPlan(plan, nullptr)->rank, 1u);
+}
+
+}  // namespace
+}  // namespace grouter

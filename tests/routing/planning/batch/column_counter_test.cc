@@ -1,0 +1,65 @@
+#include "routing/planning/batch/column_counter.h"
+
+#include <set>
+
+#include "gtest/gtest.h"
+#include "io/random.h"
+#include "tests/testing/fake_routing_table.h"
+
+namespace grouter {
+namespace {
+
+TEST(ColumnCounterTest, CountsWhatASetPerTokenCounts) {
+  Random random(1);
+  for (int round = 0; round < 60; ++round) {
+    testing::FakeTableOptions options;
+    options.seed = round;
+    options.num_experts = round % 5 == 0 ? 300 : 2 + random.Below(255);
+    options.k = random.Below(std::min<uint32_t>(options.num_experts, 16) + 1);
+    options.per_token_k = random.Below(3) == 0;
+    options.missing_share = random.Below(3) == 0 ? 0.2 : 0;
+    options.num_samples = 2;
+    options.shortest = options.longest = 1 + random.Below(200);
+    const auto table = testing::MakeFakeTable(options);
+    // Few columns go through bits, many through stamps.
+    const uint32_t num_columns = round % 2 == 0 ? 1 + random.Below(300) : 1100 + random.Below(200);
+    std::vector<std::vector<uint32_t>> columns(options.num_experts);
+    for (auto& list : columns) {
+      std::set<uint32_t> some;
+      for (uint64_t i = random.Below(4); i > 0; --i) some.insert(random.Below(num_columns));
+      list.assign(some.begin(), some.end());
+    }
+    const RouteView view = table->Routes(0, 0).value();
+    const uint32_t first = random.Below(view.num_tokens + 1),
+                   count = random.Below(view.num_tokens - first + 1);
+    std::vector<uint32_t> expected(num_columns, 0);
+    for (uint32_t t = first; t < first + count; ++t) {
+      std::set<uint32_t> touched;
+      for (uint32_t j = 0; j < view.NumTopk(t); ++j) {
+        for (uint32_t column : columns[view.Id(t, j)]) touched.insert(column);
+      }
+      for (uint32_t column : touched) ++expected[column];
+    }
+    const ColumnCounter counter(num_columns, columns);
+    std::vector<uint32_t> counts(counter.num_counts(), 0);
+    EXPECT_TRUE(counter.Count(view, first, count, counts.data()));
+    counts.resize(num_columns);
+    EXPECT_EQ(counts, expected) << round;
+  }
+}
+
+TEST(ColumnCounterTest, SeesIdsPastTheLastExpert) {
+  for (uint32_t experts : {8u, 300u}) {
+    testing::FakeTableOptions options;
+    options.num_experts = experts;
+    const auto table = testing::MakeFakeTable(options);
+    const ColumnCounter counter(experts, std::vector<std::vector<uint32_t>>(experts));
+    std::vector<uint32_t> counts(counter.num_counts(), 0);
+    EXPECT_TRUE(counter.Count(table->Routes(0, 0).value(), 0, 16, counts.data()));
+    table->SetId(0, 0, 5, 1, experts);
+    EXPECT_FALSE(counter.Count(table->Routes(0, 0).value(), 0, 16, counts.data()));
+  }
+}
+
+}  // namespace
+}  // namespace grouter

@@ -1,0 +1,88 @@
+#include "routing/planning/job_check.h"
+
+#include "gtest/gtest.h"
+#include "tests/testing/small_job.h"
+
+namespace grouter {
+namespace {
+
+testing::SmallJob GoodJob() {
+  JobDraft draft;
+  draft.topology = Topology::Uniform(1, 2);
+  draft.ep_size = 2;
+  draft.batch.samples_per_step = 4;
+  draft.model.expert_weight_bytes = 100;
+  return testing::MakeJob({testing::FakeTableOptions()}, draft);
+}
+
+absl::Status Tables(const testing::SmallJob& job) { return CheckTables(job.spec.draft, job.const_tables()); }
+
+TEST(JobCheckTest, AGoodJobPasses) {
+  const testing::SmallJob job = GoodJob();
+  EXPECT_TRUE(Tables(job).ok());
+  EXPECT_TRUE(CheckSchedule(job.spec, *job.tables[0], *job.schedule).ok());
+}
+
+TEST(JobCheckTest, ListsProblemsOfSplitDigestsLayersAndSlotsTogether) {
+  testing::SmallJob job = GoodJob();
+  job.spec.draft.tables[0].split = "test";
+  job.spec.draft.tables[0].table = Sha256("another");
+  job.spec.draft.tables[0].sample_index = Sha256("another");
+  job.spec.draft.model.layer_group_of_layer = {0, 4};
+  job.spec.draft.model.num_slots_per_rank = 3;
+  const std::string text(Tables(job).message());
+  for (const char* part :
+       {"split named test", "names table", "sample index", "group 4", "6 slots for 16 experts"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+}
+
+TEST(JobCheckTest, RefusesExpertsThatDoNotFitIntoMemory) {
+  testing::SmallJob job = GoodJob();
+  job.spec.draft.topology.nodes[0].memory_bytes = 700;
+  auto schedule = *job.schedule;
+  schedule.draft = job.spec.draft.digest();
+  job.spec.schedule = schedule.digest();
+  const absl::Status status = CheckSchedule(job.spec, *job.tables[0], schedule);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(std::string(status.message()).find("800 bytes of 700"), std::string::npos) << status;
+}
+
+TEST(JobCheckTest, RefusesAScheduleOfAnotherShape) {
+  testing::SmallJob job = GoodJob();
+  auto schedule = *job.schedule;
+  schedule.epochs[0].placement = {LayerPlacement::Contiguous(16, 3)};
+  job.spec.schedule = schedule.digest();
+  EXPECT_EQ(CheckSchedule(job.spec, *job.tables[0], schedule).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(JobCheckTest, ATableOfGeneratedCapturesServesACausalJob) {
+  testing::FakeTableOptions table;
+  table.causality = Causality::kCaptured;
+  JobDraft draft;
+  draft.topology = Topology::Uniform(1, 2);
+  draft.ep_size = 2;
+  draft.batch.samples_per_step = 4;
+  testing::SmallJob job = testing::MakeJob({table}, draft);
+  EXPECT_TRUE(Tables(job).ok());
+  job.spec.draft.allow_noncausal = false;
+  EXPECT_EQ(Tables(job).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(JobCheckTest, AJobContinuesOnlyItsOwnBlendAndSeed) {
+  const testing::SmallJob job = GoodJob();
+  JobDraft next = job.spec.draft;
+  EXPECT_FALSE(CheckContinues(job.spec, next).ok());
+  next.continues = Continues{job.spec.digest(), 8};
+  next.topology = Topology::Uniform(1, 1);
+  next.ep_size = 1;
+  EXPECT_TRUE(CheckContinues(job.spec, next).ok());
+  next.seed += 1;
+  EXPECT_FALSE(CheckContinues(job.spec, next).ok());
+  next.seed -= 1;
+  next.tables[0].weight = 2;
+  EXPECT_FALSE(CheckContinues(job.spec, next).ok());
+}
+
+}  // namespace
+}  // namespace grouter
