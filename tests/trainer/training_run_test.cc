@@ -103,6 +103,25 @@ TEST(TrainingRun, AnyWorldGivesTheGradientOfOneRank) {
   }
 }
 
+// Numbers must not move by accident: a change that moves them says so. The tolerance is that of other
+// processors' matrix products.
+TEST(TrainingRun, LossesAreTheGoldenOnes) {
+  SmallTraining training(Folder(), {});
+  SmallTraining::JobOptions job;
+  job.world_size = job.ep_size = 2;
+  const std::vector<double> planned =
+      Losses(RunOk(training.Config("plan", job), 2, training.PlanSources(job)));
+  const std::vector<double> learned = Losses(RunOk(training.LearnedConfig("learned"), 1, nullptr));
+  const std::vector<double> golden_planned = {3.871220, 3.813288, 3.675647, 3.580850};
+  const std::vector<double> golden_learned = {3.868363, 3.850398, 3.700915, 3.598142};
+  ASSERT_EQ(planned.size(), golden_planned.size());
+  ASSERT_EQ(learned.size(), golden_learned.size());
+  for (size_t i = 0; i < planned.size(); ++i) {
+    EXPECT_NEAR(planned[i], golden_planned[i], 2e-4);
+    EXPECT_NEAR(learned[i], golden_learned[i], 2e-4);
+  }
+}
+
 TEST(TrainingRun, ALearnedRouterTrainsTheSameOnTwoRanks) {
   SmallTraining training(Folder(), {});
   TrainerConfig config = training.LearnedConfig("one");
