@@ -19,6 +19,7 @@
 #include "io/mutex.h"
 #include "proto/codec.h"
 #include "proto/status.h"
+#include "routing/planning/certificate.h"
 
 namespace grouter {
 namespace {
@@ -86,12 +87,20 @@ class Source : public GrpcPlanSource {
     GROUTER_ASSIGN_OR_RETURN(const CheckedPart part, Get({step, 0}));
     return part.step;
   }
-  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step, uint32_t micro_batch) override {
+  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step,
+                                                                   uint32_t micro_batch) override {
     if (micro_batch >= identity_.num_micro_batches) {
-      return Error(absl::StatusCode::kOutOfRange,
-                   absl::StrCat("no micro-batch ", micro_batch, "; the last is ", identity_.num_micro_batches - 1));
+      return Error(
+          absl::StatusCode::kOutOfRange,
+          absl::StrCat("no micro-batch ", micro_batch, "; the last is ", identity_.num_micro_batches - 1));
     }
-    GROUTER_ASSIGN_OR_RETURN(const CheckedPart part, Get({step, micro_batch + 1}));
+    const PartName name{step, micro_batch + 1};
+    GROUTER_ASSIGN_OR_RETURN(CheckedPart part, Get(name));
+    const absl::Status certified = Certify(name, part);
+    if (certified.ok()) return part.micro_batch;
+    if (!absl::IsDataLoss(certified)) return certified;
+    Distrust(certified);
+    GROUTER_ASSIGN_OR_RETURN(part, GetByKey(name, Clock::now() + options_.server_timeout));
     return part.micro_batch;
   }
   absl::StatusOr<std::shared_ptr<const PlacementEpoch>> PlacementAt(uint64_t step) override;
@@ -115,18 +124,23 @@ class Source : public GrpcPlanSource {
 
   absl::Status Closed() const { return absl::CancelledError("the plan source was closed"); }
   absl::Status NoServerLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return Error(absl::StatusCode::kUnavailable, "no server answered in time",
-                 absl::StrJoin(options_.servers, ", "),
-                 absl::StrCat("Start one, or check the addresses; the last answer was: ", last_error_.message()));
+    return Error(
+        absl::StatusCode::kUnavailable, "no server answered in time", absl::StrJoin(options_.servers, ", "),
+        absl::StrCat("Start one, or check the addresses; the last answer was: ", last_error_.message()));
   }
   absl::Status PastTheEnd() const {
-    return Error(absl::StatusCode::kOutOfRange, absl::StrCat("past the end; the last step is ", num_steps() - 1));
+    return Error(absl::StatusCode::kOutOfRange,
+                 absl::StrCat("past the end; the last step is ", num_steps() - 1));
   }
   void Tell(const std::string& event) const {
     if (options_.on_event) options_.on_event(event);
   }
 
   // Callers.
+  // What one rank can check of its own plan, by code that shares nothing with the planner.
+  absl::Status Certify(const PartName& name, const CheckedPart& part);
+  // The server in use gave a plan that does not hold: the next one is used.
+  void Distrust(const absl::Status& why);
   absl::StatusOr<CheckedPart> Get(const PartName& name);
   absl::optional<CheckedPart> TakeHeldLocked(const PartName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LetGoBeforeLocked(const PartName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -170,8 +184,8 @@ class Source : public GrpcPlanSource {
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);  // of a server
   Clock::time_point last_answer_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<grpc::Channel> good_channel_ ABSL_GUARDED_BY(mutex_);  // for calls beside the stream
-  absl::optional<PartName> start_ ABSL_GUARDED_BY(mutex_);               // where the stream is to begin (again)
-  PartName next_ ABSL_GUARDED_BY(mutex_){0, 0};                          // that the stream brings next
+  absl::optional<PartName> start_ ABSL_GUARDED_BY(mutex_);  // where the stream is to begin (again)
+  PartName next_ ABSL_GUARDED_BY(mutex_){0, 0};             // that the stream brings next
   bool streaming_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<PartName, Held> held_ ABSL_GUARDED_BY(mutex_);
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // not handed out
@@ -270,8 +284,24 @@ absl::StatusOr<CheckedPart> Source::Get(const PartName& name) {
     metrics_.waited_ns += (Clock::now() - begin) / std::chrono::nanoseconds(1);
   }
   if (by_key) result = GetByKey(name, begin + options_.server_timeout);
-  if (!result.ok() && result.status().code() == absl::StatusCode::kUnavailable) return AskFallback(name, result.status());
+  if (!result.ok() && result.status().code() == absl::StatusCode::kUnavailable)
+    return AskFallback(name, result.status());
   return result;
+}
+
+absl::Status Source::Certify(const PartName& name, const CheckedPart& part) {
+  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const PlacementEpoch> epoch, PlacementAt(name.first));
+  return CheckMicroBatchPlan(options_.spec, epoch->placement, *part.micro_batch);
+}
+
+void Source::Distrust(const absl::Status& why) {
+  Tell(std::string(why.message()));
+  MutexLock lock(&mutex_);
+  ++metrics_.failed_checks;
+  last_error_ = why;
+  good_channel_ = nullptr;
+  if (stream_ != nullptr) stream_->Cancel(why);
+  changed_.SignalAll();
 }
 
 absl::StatusOr<CheckedPart> Source::AskFallback(const PartName& name, const absl::Status& why) {
@@ -342,6 +372,10 @@ absl::StatusOr<CheckedPart> Source::GetByKey(const PartName& name, Clock::time_p
     std::shared_ptr<char[]> bytes(new char[payload.size() + 1]);
     std::copy(payload.begin(), payload.end(), bytes.get());
     result = CheckPart(name, identity_, bytes, payload.size());
+    if (result.ok() && name.second > 0) {
+      const absl::Status certified = Certify(name, *result);
+      if (!certified.ok()) result = certified;
+    }
     if (!result.ok()) Tell(std::string(result.status().message()));
     return result.status();
   });

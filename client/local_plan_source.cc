@@ -25,7 +25,8 @@ class LocalPlanSource : public PlanSource {
     return std::make_shared<const StepPart>(std::move(part));
   }
 
-  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step, uint32_t micro_batch) override {
+  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step,
+                                                                   uint32_t micro_batch) override {
     if (closed_) return Closed();
     GROUTER_ASSIGN_OR_RETURN(MicroBatchPlan plan, planner_->PlanMicroBatch(step, rank_, micro_batch));
     return std::make_shared<const MicroBatchPlan>(std::move(plan));

@@ -12,7 +12,8 @@ std::string Where(const PartName& name) {
 }
 
 absl::Status Damaged(const std::string& what, const PartName& name) {
-  return Error(absl::StatusCode::kDataLoss, what, Where(name), "Check the server's tables: `grouter table verify`.");
+  return Error(absl::StatusCode::kDataLoss, what, Where(name),
+               "Check the server's tables: `grouter table verify`.");
 }
 
 }  // namespace
@@ -42,12 +43,14 @@ absl::StatusOr<CheckedPart> CheckPart(const PartName& name, const PlanIdentity& 
 
 absl::StatusOr<char*> PartAssembler::Place(const FrameHeader& header) {
   if (PartName(header.step, header.part) != name_ || header.payload_offset != received_) {
-    return Error(absl::StatusCode::kInvalidArgument, "a frame out of order", Where({header.step, header.part}));
+    return Error(absl::StatusCode::kInvalidArgument, "a frame out of order",
+                 Where({header.step, header.part}));
   }
   if (payload_ == nullptr) {
     if (header.payload_bytes == 0 || header.payload_bytes > identity_.max_part_bytes) {
-      return Error(absl::StatusCode::kInvalidArgument, absl::StrCat("a part of ", header.payload_bytes, " bytes"),
-                   Where(name_), "Raise max_part_bytes if this is real.");
+      return Error(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("a part of ", header.payload_bytes, " bytes"), Where(name_),
+                   "Raise max_part_bytes if this is real.");
     }
     payload_bytes_ = header.payload_bytes;
     payload_ = std::shared_ptr<char[]>(new char[payload_bytes_]);

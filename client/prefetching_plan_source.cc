@@ -45,7 +45,8 @@ class Prefetcher : public PrefetchingPlanSource {
     if (!part.status.ok()) return part.status;
     return part.step;
   }
-  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step, uint32_t micro_batch) override {
+  absl::StatusOr<std::shared_ptr<const MicroBatchPlan>> MicroBatch(uint64_t step,
+                                                                   uint32_t micro_batch) override {
     if (micro_batch + 1 >= num_parts_) return source_->MicroBatch(step, micro_batch);
     const Part part = Get({step, micro_batch + 1});
     if (!part.status.ok()) return part.status;
@@ -72,7 +73,8 @@ class Prefetcher : public PrefetchingPlanSource {
   }
 
  private:
-  // Steps [step, step + depth] are wanted next. A step behind or far ahead of what is wanted starts over there.
+  // Steps [step, step + depth] are wanted next. A step behind or far ahead of what is wanted starts over
+  // there.
   void Want(uint64_t step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (depth_ == 0) return;
     if (step > next_.first || !started_) {
@@ -162,7 +164,7 @@ class Prefetcher : public PrefetchingPlanSource {
   CondVar changed_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
-  Key next_ ABSL_GUARDED_BY(mutex_){0, 0};        // to fetch
+  Key next_ ABSL_GUARDED_BY(mutex_){0, 0};           // to fetch
   uint64_t wanted_end_ ABSL_GUARDED_BY(mutex_) = 0;  // steps before it are wanted
   absl::optional<Key> fetching_ ABSL_GUARDED_BY(mutex_);
   std::map<Key, Part> parts_ ABSL_GUARDED_BY(mutex_);
@@ -172,7 +174,8 @@ class Prefetcher : public PrefetchingPlanSource {
 
 }  // namespace
 
-std::unique_ptr<PrefetchingPlanSource> MakePrefetchingPlanSource(std::unique_ptr<PlanSource> source, uint32_t depth) {
+std::unique_ptr<PrefetchingPlanSource> MakePrefetchingPlanSource(std::unique_ptr<PlanSource> source,
+                                                                 uint32_t depth) {
   return std::make_unique<Prefetcher>(std::move(source), depth);
 }
 

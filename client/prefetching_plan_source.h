@@ -24,7 +24,8 @@ class PrefetchingPlanSource : public PlanSource {
 // When step s is first asked for, or finished, all parts of the steps up to s + depth are fetched on a thread
 // of its own, in order. Depth 0: every call goes straight through. Plans of a step are let go when a later
 // step is finished. The source is closed with the decorator.
-std::unique_ptr<PrefetchingPlanSource> MakePrefetchingPlanSource(std::unique_ptr<PlanSource> source, uint32_t depth);
+std::unique_ptr<PrefetchingPlanSource> MakePrefetchingPlanSource(std::unique_ptr<PlanSource> source,
+                                                                 uint32_t depth);
 
 }  // namespace grouter
 

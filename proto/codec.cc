@@ -17,7 +17,9 @@ constexpr uint32_t kMaxRanksPerNode = 1 << 16;
 // Gathers the violations of one message, so that a caller learns all of them at once.
 class Violations {
  public:
-  void Add(std::string field, std::string problem) { list_.push_back({std::move(field), std::move(problem)}); }
+  void Add(std::string field, std::string problem) {
+    list_.push_back({std::move(field), std::move(problem)});
+  }
   void Require(bool holds, const std::string& field, const char* problem) {
     if (!holds) Add(field, problem);
   }
@@ -91,7 +93,8 @@ TableUse Read(const v1::TableUse& wire, const std::string& path, Violations* vio
   use.sample_index = violations->ReadDigest(wire.sample_index_digest(), path + ".sample_index_digest");
   use.split = wire.split();
   use.weight = wire.weight();
-  use.missing_routes = ReadEnum<MissingRoutes>(wire.missing_routes(), 2, path + ".missing_routes", violations);
+  use.missing_routes =
+      ReadEnum<MissingRoutes>(wire.missing_routes(), 2, path + ".missing_routes", violations);
   violations->Require(use.weight > 0, path + ".weight", "must be greater than 0");
   return use;
 }
@@ -137,7 +140,8 @@ JobDraft Read(const v1::JobDraft& wire, const std::string& path, Violations* vio
     const std::string node = absl::StrCat(path, ".topology.nodes[", i, "]");
     draft.topology.nodes.push_back(Read(wire.topology().nodes(i), node, violations));
   }
-  violations->Require(wire.topology().nodes_size() > 0, path + ".topology.nodes", "must have at least one node");
+  violations->Require(wire.topology().nodes_size() > 0, path + ".topology.nodes",
+                      "must have at least one node");
   draft.ep_size = wire.ep_size();
   const v1::BatchShape& batch = wire.batch();
   draft.batch.samples_per_step = batch.samples_per_step();
@@ -299,7 +303,8 @@ absl::StatusOr<PlacementEpoch> FromWire(const v1::PlacementEpoch& wire) {
   epoch.first_step = wire.first_step();
   for (const v1::LayerPlacement& layer : wire.layer_groups()) {
     std::vector<std::vector<uint32_t>> slots;
-    for (const v1::RankSlots& rank : layer.ranks()) slots.emplace_back(rank.experts().begin(), rank.experts().end());
+    for (const v1::RankSlots& rank : layer.ranks())
+      slots.emplace_back(rank.experts().begin(), rank.experts().end());
     GROUTER_ASSIGN_OR_RETURN(LayerPlacement placement, LayerPlacement::Make(layer.num_experts(), slots));
     epoch.placement.push_back(std::move(placement));
   }

@@ -10,8 +10,8 @@
 namespace grouter {
 namespace {
 
-using google::protobuf::io::CodedInputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 
 constexpr uint64_t kReferFrom = 4096;  // smaller pieces are cheaper to copy than to track
 
@@ -48,7 +48,8 @@ std::string EncodePosition(const FrameHeader& header) {
 void ReleaseOwner(void* owner) { delete static_cast<std::shared_ptr<const void>*>(owner); }
 
 absl::Status BadMessage(const char* what) {
-  return Error(absl::StatusCode::kInvalidArgument, what, "plan message", "Use a client and server of one version.");
+  return Error(absl::StatusCode::kInvalidArgument, what, "plan message",
+               "Use a client and server of one version.");
 }
 
 bool ReadPosition(CodedInputStream* in, FrameHeader* header) {

@@ -85,7 +85,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status result(static_cast<absl::StatusCode>(static_cast<int>(status.error_code())), status.error_message());
+  absl::Status result(static_cast<absl::StatusCode>(static_cast<int>(status.error_code())),
+                      status.error_message());
   google::rpc::Status details;
   if (!status.error_details().empty() && details.ParseFromString(status.error_details())) {
     for (const auto& any : details.details()) result.SetPayload(any.type_url(), absl::Cord(any.value()));

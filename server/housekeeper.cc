@@ -11,16 +11,18 @@ constexpr std::chrono::milliseconds kBetweenLooks(500);
 
 }  // namespace
 
-Housekeeper::Housekeeper(StreamEngine* streams, Counters* counters)
-    : streams_(streams), counters_(counters), thread_([this] { Work(); }) {}
+Housekeeper::Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters)
+    : streams_(streams), artefacts_(artefacts), counters_(counters), thread_([this] { Work(); }) {}
 
-Housekeeper::~Housekeeper() {
+Housekeeper::~Housekeeper() { Stop(); }
+
+void Housekeeper::Stop() {
   {
     MutexLock lock(&mutex_);
     stopped_ = true;
     changed_.SignalAll();
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Housekeeper::Work() {
@@ -35,6 +37,11 @@ void Housekeeper::Work() {
 
 void Housekeeper::Look() {
   ++looks_;
+  const int damaged = artefacts_ == nullptr ? 0 : artefacts_->MarkChangedTables();
+  if (damaged > 0) {
+    spdlog::error("tables_damaged={} reason=files_changed_under_the_server", damaged);
+    streams_->WakeAll();  // streams of these tables end with DATA_LOSS
+  }
   const int evicted = streams_->EvictStuck(std::chrono::steady_clock::now());
   if (evicted > 0) {
     counters_->streams_evicted += evicted;

@@ -1,4 +1,5 @@
-// What must be looked at now and again: readers that are stuck. One thread, a look each half second.
+// What must be looked at now and again: readers that are stuck, tables whose files changed. One thread, a
+// look each half second.
 #ifndef GROUTER_SERVER_HOUSEKEEPER_H_
 #define GROUTER_SERVER_HOUSEKEEPER_H_
 
@@ -6,6 +7,7 @@
 #include <thread>
 
 #include "io/mutex.h"
+#include "server/registry/artefact_registry.h"
 #include "server/stats/counters.h"
 #include "server/stream/stream_engine.h"
 
@@ -13,9 +15,11 @@ namespace grouter {
 
 class Housekeeper {
  public:
-  // Both outlive this. Starts at once.
-  Housekeeper(StreamEngine* streams, Counters* counters);
+  // All outlive this. Starts at once. `artefacts` may be null.
+  Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters);
   ~Housekeeper();
+  // Idempotent.
+  void Stop();
   // Looks since the start: a heartbeat.
   uint64_t looks() const { return looks_; }
 
@@ -24,6 +28,7 @@ class Housekeeper {
   void Look();
 
   StreamEngine* const streams_;
+  ArtefactRegistry* const artefacts_;
   Counters* const counters_;
   std::atomic<uint64_t> looks_{0};
   Mutex mutex_;

@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
     const std::string text = *entry;
     environment[text.substr(0, text.find('='))] = text.substr(std::min(text.size(), text.find('=') + 1));
   }
-  const auto command = grouter::ReadCommandLine({argv + 1, argv + argc}, environment, grouter::FileSystem::Local());
+  const auto command =
+      grouter::ReadCommandLine({argv + 1, argv + argc}, environment, grouter::FileSystem::Local());
   if (command.ok() && !command->print.empty()) {
     (command->exit_code == 0 ? std::cout : std::cerr) << command->print;
     return command->exit_code;
@@ -28,7 +29,10 @@ int main(int argc, char** argv) {
     auto server = grouter::Server::Start(command->config);
     status = server.status();
     if (status.ok()) {
-      for (const std::string& address : (*server)->addresses()) std::cout << "listening on " << address << std::endl;
+      for (const std::string& address : (*server)->addresses())
+        std::cout << "listening on " << address << std::endl;
+      if (!(*server)->http_address().empty())
+        std::cout << "http on " << (*server)->http_address() << std::endl;
       grouter::ServeUntilSignal(command->config, server->get());
     }
   }

@@ -44,7 +44,8 @@ void ServeUntilSignal(const server::ServerConfig& config, Server* server) {
   while (signal != SIGTERM && signal != SIGINT) {
     if (sigwait(&set, &signal) != 0) continue;
     if (signal == SIGHUP) {
-      spdlog::info("event=reload changed=none note=\"roots are read at each use; other fields need a restart\"");
+      spdlog::info(
+          "event=reload changed=none note=\"roots are read at each use; other fields need a restart\"");
     }
   }
   const std::chrono::milliseconds delay(config.timing().drain_delay_ms());

@@ -9,6 +9,8 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "io/error.h"
+#include "server/housekeeper.h"
+#include "server/http/pages.h"
 #include "server/net/acceptor.h"
 #include "server/net/descriptors.h"
 #include "server/plans/plan_cache.h"
@@ -17,7 +19,6 @@
 #include "server/service/catalog_service.h"
 #include "server/service/plan_service.h"
 #include "server/service/stats_service.h"
-#include "server/housekeeper.h"
 #include "server/stream/stream_engine.h"
 #include "spdlog/spdlog.h"
 
@@ -46,7 +47,8 @@ void SetArguments(const server::ServerConfig& config, grpc::ServerBuilder* build
   const auto keepalive = static_cast<int>(config.timing().keepalive_ms());
   builder->SetMaxReceiveMessageSize(static_cast<int>(config.limits().max_request_bytes()));
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, static_cast<int>(config.timing().handshake_ms()));
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              static_cast<int>(config.timing().handshake_ms()));
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentCallsPerConnection);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive);
@@ -85,7 +87,8 @@ class GrouterServer : public Server {
     for (const std::string& address : config_.listen()) {
       GROUTER_ASSIGN_OR_RETURN(ListenSocket socket, ListenSocket::Open(address));
       if (!socket.is_loopback() && !config_.insecure_beyond_loopback()) {
-        return Error(absl::StatusCode::kFailedPrecondition, "plain TCP beyond the loopback interface", address,
+        return Error(absl::StatusCode::kFailedPrecondition, "plain TCP beyond the loopback interface",
+                     address,
                      "Listen on 127.0.0.1, or pass --insecure_beyond_loopback on a network you trust.");
       }
       sockets.push_back(std::move(socket));
@@ -95,15 +98,16 @@ class GrouterServer : public Server {
     AcceptorOptions options;
     options.max_connections = config_.limits().max_connections();
     options.max_connections_per_peer = config_.limits().max_connections_per_peer();
-    acceptor_ = std::make_unique<Acceptor>(std::move(sockets), options, &counters_, [this](int listener, int fd) {
-      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-      connection.listener_fd = listener;
-      connection.fd = fd;
-      connections_->HandleNewConnection(&connection);
-    });
+    acceptor_ =
+        std::make_unique<Acceptor>(std::move(sockets), options, &counters_, [this](int listener, int fd) {
+          grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+          connection.listener_fd = listener;
+          connection.fd = fd;
+          connections_->HandleNewConnection(&connection);
+        });
     GROUTER_RETURN_IF_ERROR(acceptor_->Start());
-    housekeeper_ = std::make_unique<Housekeeper>(engine_.get(), &counters_);
-    return absl::OkStatus();
+    housekeeper_ = std::make_unique<Housekeeper>(engine_.get(), &artefacts_, &counters_);
+    return BeginHttp();
   }
 
   std::vector<std::string> addresses() const override {
@@ -111,8 +115,8 @@ class GrouterServer : public Server {
     for (const ListenSocket& socket : acceptor_->sockets()) addresses.push_back(socket.address());
     return addresses;
   }
-  std::string http_address() const override { return ""; }
-  std::string probe_address() const override { return ""; }
+  std::string http_address() const override { return http_ == nullptr ? "" : http_->address(); }
+  std::string probe_address() const override { return probe_ == nullptr ? "" : probe_->address(); }
   const StatsSources& stats() const override { return stats_; }
 
   void BeginDrain() override {
@@ -125,7 +129,7 @@ class GrouterServer : public Server {
     const auto until = std::chrono::steady_clock::now() + deadline;
     draining_ = true;
     watches_.draining = true;
-    housekeeper_.reset();
+    if (housekeeper_ != nullptr) housekeeper_->Stop();
     if (engine_ != nullptr && grpc_ != nullptr) {
       engine_->Drain();
       engine_->WaitUntilIdle(until);
@@ -133,18 +137,51 @@ class GrouterServer : public Server {
     if (acceptor_ != nullptr) acceptor_->Stop();
     if (grpc_ != nullptr) {
       grpc_->GetHealthCheckService()->Shutdown();  // a health Watch would hold the shutdown to its deadline
-      const auto left = std::max(std::chrono::steady_clock::duration(0), until - std::chrono::steady_clock::now());
-      grpc_->Shutdown(std::chrono::system_clock::now() + std::min<std::chrono::steady_clock::duration>(left, kCallsEnd));
+      const auto left =
+          std::max(std::chrono::steady_clock::duration(0), until - std::chrono::steady_clock::now());
+      grpc_->Shutdown(std::chrono::system_clock::now() +
+                      std::min<std::chrono::steady_clock::duration>(left, kCallsEnd));
     }
     planners_.Stop();
     searches_.Stop();
     if (engine_ != nullptr) engine_->Stop();
     if (grpc_ != nullptr) grpc_->Wait();
+    http_.reset();
+    probe_.reset();
   }
 
  private:
   static constexpr uint64_t kTableFiles = 4096;
   static constexpr std::chrono::milliseconds kCallsEnd{2000};  // unary calls under way
+
+  absl::Status BeginHttp() {
+    for (const std::string& address : {config_.http(), config_.probe()}) {
+      const bool loopback = address.empty() || address.rfind("127.", 0) == 0 ||
+                            address.rfind("localhost:", 0) == 0 || address.rfind("[::1]:", 0) == 0;
+      if (!loopback && address == config_.http() && !config_.insecure_beyond_loopback()) {
+        return Error(absl::StatusCode::kFailedPrecondition, "plain HTTP beyond the loopback interface",
+                     address,
+                     "Listen on 127.0.0.1, or pass --insecure_beyond_loopback on a network you trust.");
+      }
+    }
+    if (!config_.http().empty()) {
+      GROUTER_ASSIGN_OR_RETURN(http_,
+                               HttpListener::Start(config_.http(),
+                                                   StatusRoutes(stats_,
+                                                                [this] {
+                                                                  return std::map<std::string, uint64_t>{
+                                                                      {"accept", acceptor_->rounds()},
+                                                                      {"housekeeping", housekeeper_->looks()},
+                                                                      {"planning", planners_.begun()},
+                                                                      {"streams", engine_->served()}};
+                                                                }),
+                                                   2));
+    }
+    if (!config_.probe().empty()) {
+      GROUTER_ASSIGN_OR_RETURN(probe_, HttpListener::Start(config_.probe(), ProbeRoutes(&draining_), 1));
+    }
+    return absl::OkStatus();
+  }
 
   absl::Status BuildGrpc() {
     grpc::EnableDefaultHealthCheckService(true);
@@ -155,9 +192,10 @@ class GrouterServer : public Server {
     builder.RegisterService(&catalog_service_);
     builder.RegisterService(stats_service_.get());
     connections_ = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
-    engine_ = std::make_unique<StreamEngine>(ThreadsOr(config_.limits().stream_threads()), &builder, &plan_service_,
-                                             &streams_);
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
+    engine_ = std::make_unique<StreamEngine>(ThreadsOr(config_.limits().stream_threads()), &builder,
+                                             &plan_service_, &streams_);
     grpc_ = builder.BuildAndStart();
     if (grpc_ == nullptr) return Error(absl::StatusCode::kInternal, "gRPC did not start");
     engine_->Start();
@@ -189,6 +227,8 @@ class GrouterServer : public Server {
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<Housekeeper> housekeeper_;
+  std::unique_ptr<HttpListener> http_;
+  std::unique_ptr<HttpListener> probe_;
 };
 
 }  // namespace

@@ -22,8 +22,9 @@ class FirstError : public google::protobuf::io::ErrorCollector {
   explicit FirstError(std::string where) : where_(std::move(where)) {}
   void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
     if (status_.ok()) {
-      status_ = Error(absl::StatusCode::kInvalidArgument, message, absl::StrCat(where_, ":", line + 1, ":", column + 1),
-                      "See docs/server.md for the fields.");
+      status_ =
+          Error(absl::StatusCode::kInvalidArgument, message,
+                absl::StrCat(where_, ":", line + 1, ":", column + 1), "See docs/server.md for the fields.");
     }
   }
   absl::Status status() const { return status_; }
@@ -76,7 +77,8 @@ ServerConfig DefaultConfig() {
   return config;
 }
 
-absl::StatusOr<ServerConfig> MergeText(const ServerConfig& base, const std::string& text, const std::string& where) {
+absl::StatusOr<ServerConfig> MergeText(const ServerConfig& base, const std::string& text,
+                                       const std::string& where) {
   FirstError errors(where);
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
@@ -90,7 +92,8 @@ absl::StatusOr<ServerConfig> MergeText(const ServerConfig& base, const std::stri
   return merged;
 }
 
-ServerConfig MergeEnvironment(const ServerConfig& base, const std::map<std::string, std::string>& environment) {
+ServerConfig MergeEnvironment(const ServerConfig& base,
+                              const std::map<std::string, std::string>& environment) {
   ServerConfig over;
   const auto read = [&](const char* name, const auto& set) {
     const auto it = environment.find(name);
@@ -122,11 +125,13 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   const server::Limits& limits = config.limits();
   require(limits.max_connections() > 0, "limits.max_connections: must be at least 1");
   require(limits.max_connections_per_peer() > 0, "limits.max_connections_per_peer: must be at least 1");
-  require(limits.max_streams() > 0 && limits.max_streams_per_job() > 0, "limits.max_streams: must be at least 1");
+  require(limits.max_streams() > 0 && limits.max_streams_per_job() > 0,
+          "limits.max_streams: must be at least 1");
   require(limits.max_jobs() > 0, "limits.max_jobs: must be at least 1");
   require(limits.plan_cache_bytes() >= 1 << 20, "limits.plan_cache_bytes: must be at least 1048576");
   require(limits.max_request_bytes() >= 1 << 16, "limits.max_request_bytes: must be at least 65536");
-  require(limits.plan_threads() <= 256 && limits.stream_threads() <= 256, "limits.*_threads: must be at most 256");
+  require(limits.plan_threads() <= 256 && limits.stream_threads() <= 256,
+          "limits.*_threads: must be at most 256");
   const server::Timing& timing = config.timing();
   require(timing.evict_after_ms() >= 100, "timing.evict_after_ms: must be at least 100");
   require(timing.keepalive_ms() >= 1000, "timing.keepalive_ms: must be at least 1000");

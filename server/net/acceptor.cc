@@ -52,7 +52,10 @@ void Watch(int epoll, int fd, uint32_t events) {
 
 Acceptor::Acceptor(std::vector<ListenSocket> sockets, AcceptorOptions options, Counters* counters,
                    HandOver hand_over)
-    : sockets_(std::move(sockets)), options_(options), counters_(counters), hand_over_(std::move(hand_over)) {}
+    : sockets_(std::move(sockets)),
+      options_(options),
+      counters_(counters),
+      hand_over_(std::move(hand_over)) {}
 
 Acceptor::~Acceptor() {
   Stop();
@@ -66,7 +69,8 @@ absl::Status Acceptor::Start() {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   stop_event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   reserve_ = OpenReserve();
-  if (epoll_ < 0 || stop_event_ < 0 || reserve_ < 0) return ErrnoError(errno, "cannot start accepting", "listener");
+  if (epoll_ < 0 || stop_event_ < 0 || reserve_ < 0)
+    return ErrnoError(errno, "cannot start accepting", "listener");
   Watch(epoll_, stop_event_, EPOLLIN);
   for (const ListenSocket& socket : sockets_) Watch(epoll_, socket.fd(), EPOLLIN);
   thread_ = std::thread([this] { Work(); });
@@ -113,7 +117,8 @@ void Acceptor::Accept(int listener) {
 void Acceptor::Take(int listener, int fd) {
   const std::string peer = PeerOf(fd);
   if (peers_.size() >= options_.max_connections) return Refuse(fd, "max_connections");
-  if (connections_of_[peer] >= options_.max_connections_per_peer) return Refuse(fd, "max_connections_per_peer");
+  if (connections_of_[peer] >= options_.max_connections_per_peer)
+    return Refuse(fd, "max_connections_per_peer");
   const int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (duplicate < 0) {
     if (connections_of_[peer] == 0) connections_of_.erase(peer);

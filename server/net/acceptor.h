@@ -28,7 +28,8 @@ class Acceptor {
   // Called on the accept thread with a connection it now owns, and the listening descriptor it came by.
   using HandOver = std::function<void(int listener_fd, int fd)>;
 
-  Acceptor(std::vector<ListenSocket> sockets, AcceptorOptions options, Counters* counters, HandOver hand_over);
+  Acceptor(std::vector<ListenSocket> sockets, AcceptorOptions options, Counters* counters,
+           HandOver hand_over);
   // Stops accepting and joins.
   ~Acceptor();
 
@@ -55,8 +56,8 @@ class Acceptor {
   int stop_event_ = -1;
   int reserve_ = -1;  // given up to shed a connection when descriptors run out
   std::atomic<uint64_t> rounds_{0};
-  std::map<int, std::string> peers_;                   // duplicate -> peer
-  std::map<std::string, uint32_t> connections_of_;     // peer -> open
+  std::map<int, std::string> peers_;                // duplicate -> peer
+  std::map<std::string, uint32_t> connections_of_;  // peer -> open
 };
 
 }  // namespace grouter

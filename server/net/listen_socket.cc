@@ -46,7 +46,8 @@ bool SplitHostPort(const std::string& address, std::string* host, int* port) {
     return false;
   }
   *host = address.substr(0, colon);
-  if (host->size() >= 2 && host->front() == '[' && host->back() == ']') *host = host->substr(1, host->size() - 2);
+  if (host->size() >= 2 && host->front() == '[' && host->back() == ']')
+    *host = host->substr(1, host->size() - 2);
   return !host->empty();
 }
 
@@ -89,7 +90,8 @@ absl::StatusOr<ListenSocket> ListenSocket::OpenUnix(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, path.data(), path.size());
-  if (bind(socket.fd_, reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) return BindError(errno, address);
+  if (bind(socket.fd_, reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0)
+    return BindError(errno, address);
   socket.path_ = path;
   if (chmod(path.c_str(), 0660) != 0 || listen(socket.fd_, kBacklog) != 0) return BindError(errno, address);
   return socket;

@@ -11,9 +11,9 @@ namespace grouter {
 // Owns its descriptors; a unix socket's path is removed with it. Movable.
 class ListenSocket {
  public:
-  // `address` is "host:port" (port 0: any free one), "[v6]:port" or "unix:PATH" (at most 107 bytes; guarded by
-  // a lock on PATH.lock, mode 0660). FAILED_PRECONDITION when the port or path is in use, INVALID_ARGUMENT for
-  // an address that is none.
+  // `address` is "host:port" (port 0: any free one), "[v6]:port" or "unix:PATH" (at most 107 bytes; guarded
+  // by a lock on PATH.lock, mode 0660). FAILED_PRECONDITION when the port or path is in use, INVALID_ARGUMENT
+  // for an address that is none.
   static absl::StatusOr<ListenSocket> Open(const std::string& address);
   ListenSocket(ListenSocket&& other) noexcept;
   ListenSocket& operator=(ListenSocket&&) = delete;

@@ -52,8 +52,8 @@ absl::StatusOr<std::vector<PlanCache::Part>> MakeMicroBatch(Job* job, const Part
       continue;
     }
     if (key.first_group >= groups || key.num_groups > groups - key.first_group) {
-      return Error(absl::StatusCode::kOutOfRange, absl::StrCat("no such layer groups; the last is ", groups - 1),
-                   "layer_groups");
+      return Error(absl::StatusCode::kOutOfRange,
+                   absl::StrCat("no such layer groups; the last is ", groups - 1), "layer_groups");
     }
     const uint32_t count = key.num_groups == 0 ? groups - key.first_group : key.num_groups;
     parts.push_back(Encode(EncodeMicroBatchPlan(SelectLayerGroups(plan, key.first_group, count))));
@@ -64,7 +64,8 @@ absl::StatusOr<std::vector<PlanCache::Part>> MakeMicroBatch(Job* job, const Part
 absl::StatusOr<PlanCache::Part> PartOf(const std::vector<PlanCache::Part>& parts, uint32_t rank) {
   if (parts.size() == 1 && rank == 0) return parts[0];
   if (rank < parts.size()) return parts[rank];
-  return Error(absl::StatusCode::kOutOfRange, absl::StrCat("no rank ", rank, "; the last is ", parts.size() - 1));
+  return Error(absl::StatusCode::kOutOfRange,
+               absl::StrCat("no rank ", rank, "; the last is ", parts.size() - 1));
 }
 
 }  // namespace
@@ -118,7 +119,8 @@ void PlanCache::Prefetch(const std::shared_ptr<Job>& job, const PartKey& key) {
 
 void PlanCache::Make(const std::shared_ptr<Job>& job, const PartKey& key, const EntryKey& entry_key) {
   const auto begin = std::chrono::steady_clock::now();
-  const absl::StatusOr<PartsByRank> parts = key.part == 0 ? MakeStepPart(*job, key) : MakeMicroBatch(job.get(), key);
+  const absl::StatusOr<PartsByRank> parts =
+      key.part == 0 ? MakeStepPart(*job, key) : MakeMicroBatch(job.get(), key);
   const auto end = std::chrono::steady_clock::now();
 
   std::vector<Waiter> waiters;

@@ -16,7 +16,9 @@ absl::Status NotHere(const char* noun, const Digest& digest) {
 }  // namespace
 
 ArtefactRegistry::ArtefactRegistry(std::vector<std::string> roots, FileSystem& files)
-    : roots_(std::move(roots)), files_(files) {}
+    : roots_(std::move(roots)), files_(files) {
+  InstallMappingGuard();
+}
 
 void ArtefactRegistry::Rescan() {
   const RootContents found = ScanRoots(roots_, files_);
@@ -56,29 +58,34 @@ absl::StatusOr<std::shared_ptr<const T>> ArtefactRegistry::Get(Entries<T>* entri
   if (!value.ok() && value.status().code() == absl::StatusCode::kNotFound) return NotHere(noun, digest);
   if (!value.ok()) {
     // The path stays in this process: an error names what people outside may know.
-    return Error(value.status().code(), absl::StrCat("the ", noun, " cannot be opened"), entry->artefact.relative,
-                 "Run `grouter table verify` beside the server.");
+    return Error(value.status().code(), absl::StrCat("the ", noun, " cannot be opened"),
+                 entry->artefact.relative, "Run `grouter table verify` beside the server.");
   }
   entry->open = *value;
   return value;
 }
 
 absl::StatusOr<std::shared_ptr<const RoutingTable>> ArtefactRegistry::Table(const Digest& digest) {
-  return Get(&tables_, digest, "table", [&](const std::string& path) -> absl::StatusOr<std::shared_ptr<const RoutingTable>> {
-    GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const RoutingTable> table, RoutingTable::Open(path, files_));
-    if (table->content_digest() != digest) return Error(absl::StatusCode::kNotFound, "the table was replaced");
-    return table;
-  });
+  return Get(&tables_, digest, "table",
+             [&](const std::string& path) -> absl::StatusOr<std::shared_ptr<const RoutingTable>> {
+               GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const RoutingTable> table,
+                                        RoutingTable::Open(path, files_));
+               if (table->content_digest() != digest)
+                 return Error(absl::StatusCode::kNotFound, "the table was replaced");
+               return table;
+             });
 }
 
 absl::StatusOr<std::shared_ptr<const PlacementSchedule>> ArtefactRegistry::Schedule(const Digest& digest) {
   using Pointer = std::shared_ptr<const PlacementSchedule>;
-  return Get(&schedules_, digest, "placement schedule", [&](const std::string& path) -> absl::StatusOr<Pointer> {
-    GROUTER_ASSIGN_OR_RETURN(const std::string bytes, files_.ReadFile(path));
-    if (Sha256(bytes) != digest) return Error(absl::StatusCode::kNotFound, "the schedule was replaced");
-    GROUTER_ASSIGN_OR_RETURN(PlacementSchedule schedule, PlacementSchedule::Decode(bytes));
-    return Pointer(std::make_shared<const PlacementSchedule>(std::move(schedule)));
-  });
+  return Get(&schedules_, digest, "placement schedule",
+             [&](const std::string& path) -> absl::StatusOr<Pointer> {
+               GROUTER_ASSIGN_OR_RETURN(const std::string bytes, files_.ReadFile(path));
+               if (Sha256(bytes) != digest)
+                 return Error(absl::StatusCode::kNotFound, "the schedule was replaced");
+               GROUTER_ASSIGN_OR_RETURN(PlacementSchedule schedule, PlacementSchedule::Decode(bytes));
+               return Pointer(std::make_shared<const PlacementSchedule>(std::move(schedule)));
+             });
 }
 
 template <typename T>
@@ -123,8 +130,8 @@ absl::Status ArtefactRegistry::Unpin(Entries<T>* entries, const Digest& digest, 
   if (entry == nullptr) return NotHere(noun, digest);
   const long users = entry->open.use_count() - (entry->pinned != nullptr ? 1 : 0);
   if (users > 0) {
-    return Error(absl::StatusCode::kFailedPrecondition, absl::StrCat("the ", noun, " is in use"), digest.ShortHex(),
-                 "Forget the jobs that use it, or unload with DRAIN.");
+    return Error(absl::StatusCode::kFailedPrecondition, absl::StrCat("the ", noun, " is in use"),
+                 digest.ShortHex(), "Forget the jobs that use it, or unload with DRAIN.");
   }
   entry->pinned.reset();
   entry->damage.clear();
@@ -134,6 +141,21 @@ absl::Status ArtefactRegistry::Unpin(Entries<T>* entries, const Digest& digest, 
 absl::Status ArtefactRegistry::UnpinTable(const Digest& digest) { return Unpin(&tables_, digest, "table"); }
 absl::Status ArtefactRegistry::UnpinSchedule(const Digest& digest) {
   return Unpin(&schedules_, digest, "placement schedule");
+}
+
+int ArtefactRegistry::MarkChangedTables() {
+  const std::vector<DamagedMapping> damaged = FindDamagedMappings();
+  if (damaged.empty()) return 0;
+  MutexLock lock(&mutex_);
+  int marked = 0;
+  for (const DamagedMapping& mapping : damaged) {
+    for (auto& [digest, entry] : tables_) {
+      if (!entry.damage.empty() || mapping.path.rfind(entry.artefact.path + "/", 0) != 0) continue;
+      entry.damage = mapping.why;
+      ++marked;
+    }
+  }
+  return marked;
 }
 
 void ArtefactRegistry::MarkDamaged(const Digest& table, const std::string& why) {
@@ -149,7 +171,8 @@ std::string ArtefactRegistry::DamageOf(const Digest& table) const {
 }
 
 absl::Status ArtefactRegistry::StoreSchedule(const PlacementSchedule& schedule) {
-  if (roots_.empty()) return Error(absl::StatusCode::kFailedPrecondition, "the server has no root to store under");
+  if (roots_.empty())
+    return Error(absl::StatusCode::kFailedPrecondition, "the server has no root to store under");
   const std::string folder = JoinPath(roots_.front(), "schedules");
   GROUTER_RETURN_IF_ERROR(files_.MakeFolders(folder));
   const std::string bytes = schedule.Encode();

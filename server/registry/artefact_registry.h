@@ -15,6 +15,7 @@
 #include "io/mutex.h"
 #include "routing/planning/placement.h"
 #include "routing/table/routing_table.h"
+#include "server/registry/mapping_guard.h"
 #include "server/registry/roots.h"
 
 namespace grouter {
@@ -52,7 +53,9 @@ class ArtefactRegistry {
   absl::Status UnpinTable(const Digest& digest);
   absl::Status UnpinSchedule(const Digest& digest);
 
-  // From now on the table answers DATA_LOSS, until its files are found whole again by `Table` after Unpin.
+  // Marks the open tables one of whose files changed under the server. Returns how many are new.
+  int MarkChangedTables();
+  // From now on the table answers DATA_LOSS, until it is unpinned and opened again.
   void MarkDamaged(const Digest& table, const std::string& why);
   // Why that table is marked damaged; empty: it is not.
   std::string DamageOf(const Digest& table) const;
@@ -85,7 +88,7 @@ class ArtefactRegistry {
   std::vector<ArtefactRecord<T>> ListAll(Entries<T>* entries);
 
   const std::vector<std::string> roots_;
-  FileSystem& files_;
+  GuardedFiles files_;
   mutable Mutex mutex_;
   Entries<RoutingTable> tables_ ABSL_GUARDED_BY(mutex_);
   Entries<PlacementSchedule> schedules_ ABSL_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "server/registry/checked_table.h"
 
 namespace grouter {
 namespace {
@@ -15,8 +16,8 @@ constexpr uint32_t kMaxGenerations = 1 << 16;
 int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 absl::Status NoSuchJob(const std::string& digest) {
-  return Error(absl::StatusCode::kNotFound, "no job with this digest is registered here", digest.substr(0, 64),
-               "Register it with RegisterJob.");
+  return Error(absl::StatusCode::kNotFound, "no job with this digest is registered here",
+               digest.substr(0, 64), "Register it with RegisterJob.");
 }
 
 }  // namespace
@@ -39,9 +40,13 @@ absl::StatusOr<Registration> JobRegistry::Register(const JobSpec& spec, const st
   job->label = label;
   for (const TableUse& use : spec.draft.tables) {
     GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const RoutingTable> table, artefacts_->Table(use.table));
-    job->tables.push_back(std::move(table));
+    job->tables.push_back(
+        MakeCheckedTable(std::move(table), [artefacts = artefacts_, digest = use.table](const absl::Status&) {
+          artefacts->MarkDamaged(digest, "a block of the table does not match its checksum");
+        }));
   }
-  GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const PlacementSchedule> schedule, artefacts_->Schedule(spec.schedule));
+  GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const PlacementSchedule> schedule,
+                           artefacts_->Schedule(spec.schedule));
   GROUTER_ASSIGN_OR_RETURN(job->planner, BatchPlanner::Create(spec, job->tables, std::move(schedule)));
   job->last_used_ns = NowNs();
 
@@ -67,13 +72,7 @@ absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const Digest& digest) {
     if (it == jobs_.end()) return NoSuchJob(digest.Hex());
     job = it->second;
   }
-  for (const auto& table : job->tables) {
-    const std::string damage = artefacts_->DamageOf(table->content_digest());
-    if (!damage.empty()) {
-      return Error(absl::StatusCode::kDataLoss, damage, "table " + table->content_digest().ShortHex(),
-                   "Ask another server; restore the file here.");
-    }
-  }
+  GROUTER_RETURN_IF_ERROR(CheckTables(*job));
   job->last_used_ns = NowNs();
   return job;
 }
@@ -93,6 +92,16 @@ absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const std::string& digest
   }
   GROUTER_RETURN_IF_ERROR(found.status());
   return Find(*found);
+}
+
+absl::Status JobRegistry::CheckTables(const Job& job) const {
+  for (const auto& table : job.tables) {
+    const std::string damage = artefacts_->DamageOf(table->content_digest());
+    if (damage.empty()) continue;
+    return Error(absl::StatusCode::kDataLoss, damage, "table " + table->content_digest().ShortHex(),
+                 "Ask another server; restore the file here.");
+  }
+  return absl::OkStatus();
 }
 
 Digest JobRegistry::Newest(const Digest& digest) const {

@@ -37,6 +37,8 @@ class JobRegistry {
   // NOT_FOUND; DATA_LOSS when one of its tables is marked damaged.
   absl::StatusOr<std::shared_ptr<Job>> Find(const std::string& digest_hex);
   absl::StatusOr<std::shared_ptr<Job>> Find(const Digest& digest);
+  // DATA_LOSS when one of the job's tables is marked damaged.
+  absl::Status CheckTables(const Job& job) const;
   // The newest job of the chain that continues `digest`; `digest` itself when there is none.
   Digest Newest(const Digest& digest) const;
   std::vector<std::shared_ptr<Job>> List() const;

@@ -14,8 +14,9 @@ struct Group {
   uint32_t size;
 };
 
-void CountReceived(const LayerPlacement& placement, const ChunkPlan& chunk, uint32_t ep_rank, uint32_t world_rank,
-                   std::vector<uint64_t>* expert_load, std::vector<uint64_t>* rank_load) {
+void CountReceived(const LayerPlacement& placement, const ChunkPlan& chunk, uint32_t ep_rank,
+                   uint32_t world_rank, std::vector<uint64_t>* expert_load,
+                   std::vector<uint64_t>* rank_load) {
   const uint32_t slots = placement.num_slots(ep_rank);
   if (slots == 0) return;
   for (size_t i = 0; i < chunk.recv_counts.size(); ++i) {
@@ -27,7 +28,8 @@ void CountReceived(const LayerPlacement& placement, const ChunkPlan& chunk, uint
   }
 }
 
-void CountSent(const Topology& topology, Group group, uint32_t world_rank, const ChunkPlan& chunk, JobSums* sums) {
+void CountSent(const Topology& topology, Group group, uint32_t world_rank, const ChunkPlan& chunk,
+               JobSums* sums) {
   const uint32_t node = topology.NodeOf(world_rank);
   for (uint32_t i = 0; i < chunk.send_splits.size() && i < group.size; ++i) {
     const uint64_t rows = chunk.send_splits[i];

@@ -15,8 +15,8 @@
 namespace grouter {
 
 struct JobSums {
-  absl::optional<uint64_t> newest_step;  // planned
-  uint64_t micro_batches = 0;            // counted
+  absl::optional<uint64_t> newest_step;                   // planned
+  uint64_t micro_batches = 0;                             // counted
   std::vector<std::vector<uint64_t>> expert_load;         // [layer group][expert] (token, expert) pairs
   std::vector<std::vector<uint64_t>> rank_load;           // [layer group][world rank] pairs received
   std::vector<std::vector<uint64_t>> rows_between_ranks;  // [world rank][world rank]; empty in large worlds

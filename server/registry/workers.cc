@@ -46,7 +46,8 @@ void Workers::Finished(Id id, uint64_t step, int64_t now_ns) {
   it->second.record.step_finished = step;
   auto& sent = it->second.sent;
   while (!sent.empty() && sent.front().first <= step) {
-    if (sent.front().first == step) it->second.record.plan_lead_seconds = (now_ns - sent.front().second) * 1e-9;
+    if (sent.front().first == step)
+      it->second.record.plan_lead_seconds = (now_ns - sent.front().second) * 1e-9;
     sent.pop_front();
   }
 }

@@ -22,7 +22,7 @@ struct WorkerRecord {
   absl::optional<uint64_t> step_finished;  // as reported
   uint64_t credit_bytes = 0;               // granted and unused
   uint64_t payload_bytes_sent = 0;
-  uint64_t stalled_ns = 0;                 // as reported
+  uint64_t stalled_ns = 0;                   // as reported
   absl::optional<double> plan_lead_seconds;  // last step's: from its plan sent to it finished
 };
 

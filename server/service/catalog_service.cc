@@ -57,9 +57,10 @@ v1::ScheduleInfo InfoOf(const ScheduleRecord& record) {
 
 // The record whose digest begins with `prefix`, if there is exactly one.
 template <typename Record>
-absl::StatusOr<Digest> Match(const std::vector<Record>& records, const std::string& prefix, const char* noun) {
-  absl::StatusOr<Digest> found =
-      Error(absl::StatusCode::kNotFound, absl::StrCat("no ", noun, " with this digest"), prefix.substr(0, 64));
+absl::StatusOr<Digest> Match(const std::vector<Record>& records, const std::string& prefix,
+                             const char* noun) {
+  absl::StatusOr<Digest> found = Error(absl::StatusCode::kNotFound,
+                                       absl::StrCat("no ", noun, " with this digest"), prefix.substr(0, 64));
   if (prefix.size() < kMinPrefix) return found;
   for (const Record& record : records) {
     if (!absl::StartsWith(record.digest.Hex(), prefix)) continue;
@@ -92,7 +93,8 @@ absl::StatusOr<v1::TableInfo> CatalogServiceImpl::FindTable(const std::string& d
 }
 
 absl::StatusOr<v1::ScheduleInfo> CatalogServiceImpl::FindSchedule(const std::string& digest) {
-  GROUTER_ASSIGN_OR_RETURN(const Digest found, Match(artefacts_->ListSchedules(), digest, "placement schedule"));
+  GROUTER_ASSIGN_OR_RETURN(const Digest found,
+                           Match(artefacts_->ListSchedules(), digest, "placement schedule"));
   GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const PlacementSchedule> open, artefacts_->Schedule(found));
   for (const ScheduleRecord& record : artefacts_->ListSchedules()) {
     if (record.digest == found) return InfoOf(record);
@@ -134,7 +136,8 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::LoadTable(grpc::CallbackServerCont
                                                         const v1::LoadTableRequest* request,
                                                         v1::LoadTableResponse* response) {
   const auto load = [&]() -> absl::Status {
-    GROUTER_ASSIGN_OR_RETURN(const Digest digest, Match(artefacts_->ListTables(), request->digest(), "table"));
+    GROUTER_ASSIGN_OR_RETURN(const Digest digest,
+                             Match(artefacts_->ListTables(), request->digest(), "table"));
     GROUTER_RETURN_IF_ERROR(artefacts_->PinTable(digest));
     GROUTER_ASSIGN_OR_RETURN(*response->mutable_table(), FindTable(digest.Hex()));
     return absl::OkStatus();
@@ -189,9 +192,8 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadSchedule(grpc::CallbackServe
                                                              v1::UnloadScheduleResponse*) {
   return new DrainReactor(DrainTime(request->mode(), request->drain_deadline_ms()),
                           [this, hex = request->digest()]() -> absl::Status {
-                            GROUTER_ASSIGN_OR_RETURN(
-                                const Digest digest,
-                                Match(artefacts_->ListSchedules(), hex, "placement schedule"));
+                            GROUTER_ASSIGN_OR_RETURN(const Digest digest, Match(artefacts_->ListSchedules(),
+                                                                                hex, "placement schedule"));
                             return artefacts_->UnpinSchedule(digest);
                           });
 }
@@ -239,7 +241,8 @@ v1::JobInfo CatalogServiceImpl::Describe(const Job& job) const {
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::ListJobs(grpc::CallbackServerContext* context,
-                                                       const v1::ListJobsRequest*, v1::ListJobsResponse* response) {
+                                                       const v1::ListJobsRequest*,
+                                                       v1::ListJobsResponse* response) {
   for (const auto& job : jobs_->List()) *response->add_jobs() = Describe(*job);
   return Finish(context, absl::OkStatus());
 }
@@ -296,11 +299,13 @@ grpc::ServerWriteReactor<v1::PlanPlacementResponse>* CatalogServiceImpl::PlanPla
     return queued ? absl::OkStatus() : Error(absl::StatusCode::kUnavailable, "the server is stopping");
   };
   const absl::Status refused = begin();
-  if (!refused.ok()) return new Stream(kSearchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
+  if (!refused.ok())
+    return new Stream(kSearchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
   return new Stream(kSearchInterval, [permit, search, this]() -> Stream::Turn {
     Stream::Turn turn;
     turn.message.emplace();
-    turn.message->set_elapsed_ms((std::chrono::steady_clock::now() - search->begun) / std::chrono::milliseconds(1));
+    turn.message->set_elapsed_ms((std::chrono::steady_clock::now() - search->begun) /
+                                 std::chrono::milliseconds(1));
     MutexLock lock(&search->mutex);
     if (watches_->draining) turn.end = absl::UnavailableError("the server is draining");
     if (!search->outcome.has_value()) return turn;

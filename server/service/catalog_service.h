@@ -19,14 +19,17 @@ class CatalogServiceImpl : public v1::CatalogService::CallbackService {
                      WatchLimit* watches)
       : artefacts_(artefacts), jobs_(jobs), cache_(cache), searches_(searches), watches_(watches) {}
 
-  grpc::ServerUnaryReactor* ListTables(grpc::CallbackServerContext* context, const v1::ListTablesRequest* request,
+  grpc::ServerUnaryReactor* ListTables(grpc::CallbackServerContext* context,
+                                       const v1::ListTablesRequest* request,
                                        v1::ListTablesResponse* response) override;
   grpc::ServerUnaryReactor* DescribeTable(grpc::CallbackServerContext* context,
                                           const v1::DescribeTableRequest* request,
                                           v1::DescribeTableResponse* response) override;
-  grpc::ServerUnaryReactor* LoadTable(grpc::CallbackServerContext* context, const v1::LoadTableRequest* request,
+  grpc::ServerUnaryReactor* LoadTable(grpc::CallbackServerContext* context,
+                                      const v1::LoadTableRequest* request,
                                       v1::LoadTableResponse* response) override;
-  grpc::ServerUnaryReactor* UnloadTable(grpc::CallbackServerContext* context, const v1::UnloadTableRequest* request,
+  grpc::ServerUnaryReactor* UnloadTable(grpc::CallbackServerContext* context,
+                                        const v1::UnloadTableRequest* request,
                                         v1::UnloadTableResponse* response) override;
   grpc::ServerUnaryReactor* ListSchedules(grpc::CallbackServerContext* context,
                                           const v1::ListSchedulesRequest* request,
@@ -40,13 +43,16 @@ class CatalogServiceImpl : public v1::CatalogService::CallbackService {
   grpc::ServerUnaryReactor* UnloadSchedule(grpc::CallbackServerContext* context,
                                            const v1::UnloadScheduleRequest* request,
                                            v1::UnloadScheduleResponse* response) override;
-  grpc::ServerUnaryReactor* RegisterJob(grpc::CallbackServerContext* context, const v1::RegisterJobRequest* request,
+  grpc::ServerUnaryReactor* RegisterJob(grpc::CallbackServerContext* context,
+                                        const v1::RegisterJobRequest* request,
                                         v1::RegisterJobResponse* response) override;
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context, const v1::ListJobsRequest* request,
                                      v1::ListJobsResponse* response) override;
-  grpc::ServerUnaryReactor* DescribeJob(grpc::CallbackServerContext* context, const v1::DescribeJobRequest* request,
+  grpc::ServerUnaryReactor* DescribeJob(grpc::CallbackServerContext* context,
+                                        const v1::DescribeJobRequest* request,
                                         v1::DescribeJobResponse* response) override;
-  grpc::ServerUnaryReactor* ForgetJob(grpc::CallbackServerContext* context, const v1::ForgetJobRequest* request,
+  grpc::ServerUnaryReactor* ForgetJob(grpc::CallbackServerContext* context,
+                                      const v1::ForgetJobRequest* request,
                                       v1::ForgetJobResponse* response) override;
   grpc::ServerWriteReactor<v1::PlanPlacementResponse>* PlanPlacement(
       grpc::CallbackServerContext* context, const v1::PlanPlacementRequest* request) override;

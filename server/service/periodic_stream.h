@@ -28,7 +28,8 @@ class PeriodicStream : public grpc::ServerWriteReactor<Message> {
   };
   using NextFn = std::function<Turn()>;
 
-  PeriodicStream(std::chrono::milliseconds interval, NextFn next) : interval_(interval), next_(std::move(next)) {
+  PeriodicStream(std::chrono::milliseconds interval, NextFn next)
+      : interval_(interval), next_(std::move(next)) {
     TakeTurn();
   }
 

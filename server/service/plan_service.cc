@@ -94,7 +94,8 @@ grpc::ServerUnaryReactor* PlanServiceImpl::DescribePlan(grpc::CallbackServerCont
   const auto describe = [&]() -> absl::StatusOr<v1::DescribePlanResponse> {
     GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(request->job_digest()));
     v1::DescribePlanResponse wire;
-    GROUTER_ASSIGN_OR_RETURN(*wire.mutable_plan(), grouter::DescribePlan(*job, request->step(), request->rank()));
+    GROUTER_ASSIGN_OR_RETURN(*wire.mutable_plan(),
+                             grouter::DescribePlan(*job, request->step(), request->rank()));
     return wire;
   };
   return Answer(context, describe(), response);
@@ -119,14 +120,16 @@ grpc::ServerWriteReactor<v1::WatchPlacementResponse>* PlanServiceImpl::WatchPlac
   const absl::StatusOr<std::shared_ptr<Job>> job = jobs_->Find(request->job_digest());
   absl::Status refused = job.ok() ? CheckStep(**job, request->step()) : job.status();
   if (permit == nullptr) refused = Error(absl::StatusCode::kResourceExhausted, "too many watches are open");
-  if (!refused.ok()) return new Stream(kWatchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
+  if (!refused.ok())
+    return new Stream(kWatchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
   uint32_t next_epoch = (*job)->planner->schedule().EpochOf(request->step());
   bool first = true;
   return new Stream(kWatchInterval, [permit, job = *job, next_epoch, first, this]() mutable {
     Stream::Turn turn;
     const PlacementSchedule& schedule = job->planner->schedule();
     uint64_t reached = 0;
-    for (const WorkerRecord& worker : job->workers.List()) reached = std::max(reached, worker.step_finished.value_or(0));
+    for (const WorkerRecord& worker : job->workers.List())
+      reached = std::max(reached, worker.step_finished.value_or(0));
     if (next_epoch < schedule.epochs.size() && (first || reached >= schedule.epochs[next_epoch].first_step)) {
       first = false;
       turn.message.emplace();

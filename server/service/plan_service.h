@@ -20,9 +20,11 @@ class PlanServiceImpl : public PlanServiceRaw {
   // Both outlive this.
   PlanServiceImpl(JobRegistry* jobs, WatchLimit* watches) : jobs_(jobs), watches_(watches) {}
 
-  grpc::ServerUnaryReactor* DescribePlan(grpc::CallbackServerContext* context, const v1::DescribePlanRequest* request,
+  grpc::ServerUnaryReactor* DescribePlan(grpc::CallbackServerContext* context,
+                                         const v1::DescribePlanRequest* request,
                                          v1::DescribePlanResponse* response) override;
-  grpc::ServerUnaryReactor* GetPlacement(grpc::CallbackServerContext* context, const v1::GetPlacementRequest* request,
+  grpc::ServerUnaryReactor* GetPlacement(grpc::CallbackServerContext* context,
+                                         const v1::GetPlacementRequest* request,
                                          v1::GetPlacementResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchPlacementResponse>* WatchPlacement(
       grpc::CallbackServerContext* context, const v1::WatchPlacementRequest* request) override;

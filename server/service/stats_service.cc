@@ -16,7 +16,8 @@ constexpr uint32_t kMaxIntervalMs = 3600000;
 grpc::ServerUnaryReactor* StatsServiceImpl::GetStats(grpc::CallbackServerContext* context,
                                                      const v1::GetStatsRequest* request,
                                                      v1::GetStatsResponse* response) {
-  return Answer(context, TakeSnapshot(sources_, request->job_digest(), !request->omit_expert_load()), response);
+  return Answer(context, TakeSnapshot(sources_, request->job_digest(), !request->omit_expert_load()),
+                response);
 }
 
 grpc::ServerWriteReactor<v1::WatchStatsResponse>* StatsServiceImpl::WatchStats(
@@ -30,7 +31,9 @@ grpc::ServerWriteReactor<v1::WatchStatsResponse>* StatsServiceImpl::WatchStats(
   }
   if (permit == nullptr) refused = Error(absl::StatusCode::kResourceExhausted, "too many watches are open");
   if (!refused.ok()) {
-    return new Stream(std::chrono::milliseconds(1), [refused] { return Stream::Turn{absl::nullopt, refused}; });
+    return new Stream(std::chrono::milliseconds(1), [refused] {
+      return Stream::Turn{absl::nullopt, refused};
+    });
   }
   return new Stream(std::chrono::milliseconds(interval_ms),
                     [permit, this, digest = request->job_digest(), load = !request->omit_expert_load()] {

@@ -17,7 +17,8 @@ inline grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, co
 
 // `produced` is a StatusOr<Response>.
 template <typename Response, typename Produced>
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Produced produced, Response* response) {
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Produced produced,
+                                 Response* response) {
   if (produced.ok()) response->Swap(&*produced);
   return Finish(context, produced.status());
 }

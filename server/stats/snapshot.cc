@@ -60,7 +60,8 @@ void Write(const Job& job, bool with_load, v1::JobStats* wire) {
     load->set_layer_group(static_cast<uint32_t>(g));
     load->set_max_vio(MaxVio(sums.expert_load[g]));
     load->set_rank_balancedness(Balancedness(absl::Span<const uint64_t>(sums.rank_load[g])));
-    if (with_load) load->mutable_tokens_per_expert()->Add(sums.expert_load[g].begin(), sums.expert_load[g].end());
+    if (with_load)
+      load->mutable_tokens_per_expert()->Add(sums.expert_load[g].begin(), sums.expert_load[g].end());
   }
   if (with_load) WriteMatrix(sums.rows_between_ranks, wire->mutable_rows_between_ranks());
   WriteMatrix(sums.rows_between_nodes, wire->mutable_rows_between_nodes());
@@ -72,7 +73,8 @@ void Write(const Job& job, bool with_load, v1::JobStats* wire) {
 void Write(const StatsSources& sources, v1::ServerStats* wire) {
   const Counters& counters = *sources.counters;
   wire->set_version(kServerVersion);
-  wire->set_uptime_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - sources.started).count());
+  wire->set_uptime_seconds(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - sources.started).count());
   wire->set_draining(*sources.draining);
   wire->set_connections(counters.connections);
   wire->set_connections_refused(counters.connections_refused);

@@ -31,8 +31,8 @@ void GetPlanCall::OnAccepted() {
     return End(BadRequest({{"micro_batch", "must be less than the job's number of micro-batches"}}));
   }
   const uint32_t part = request.has_micro_batch() ? request.micro_batch() + 1 : 0;
-  const absl::Status opened = Open(request.job_digest(), request.rank(), request.step(), part, request.step() + 1,
-                                   with_step, with_micro_batches, options);
+  const absl::Status opened = Open(request.job_digest(), request.rank(), request.step(), part,
+                                   request.step() + 1, with_step, with_micro_batches, options);
   if (!opened.ok()) return End(opened);
   if (request.has_micro_batch()) StopAfter(part);
   Pump();

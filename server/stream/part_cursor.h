@@ -9,9 +9,10 @@ namespace grouter {
 // Parts of a step: 0 is the step part, 1 + m micro-batch m's. With sections left out their parts are skipped.
 class PartCursor {
  public:
-  // Starts at (step, part) or, when that part is left out, at the next that is not. Steps end before end_step.
-  PartCursor(uint64_t step, uint32_t part, uint64_t end_step, uint32_t num_micro_batches, bool with_step_parts,
-             bool with_micro_batches)
+  // Starts at (step, part) or, when that part is left out, at the next that is not. Steps end before
+  // end_step.
+  PartCursor(uint64_t step, uint32_t part, uint64_t end_step, uint32_t num_micro_batches,
+             bool with_step_parts, bool with_micro_batches)
       : step_(step),
         part_(part),
         end_step_(end_step),

@@ -17,8 +17,9 @@ int64_t Nanoseconds(std::chrono::steady_clock::time_point time) {
 }
 
 absl::Status TooMany(const char* what, uint32_t limit) {
-  return WithRetryDelay(Error(absl::StatusCode::kResourceExhausted, absl::StrCat("too many ", what, ": ", limit)),
-                        kRetryAfterLimit);
+  return WithRetryDelay(
+      Error(absl::StatusCode::kResourceExhausted, absl::StrCat("too many ", what, ": ", limit)),
+      kRetryAfterLimit);
 }
 
 }  // namespace
@@ -106,7 +107,8 @@ void PlanCall::Wake() {
 
 bool PlanCall::EvictIfStuck(std::chrono::steady_clock::time_point now) {
   const int64_t begun = write_begun_ns_;
-  if (begun == 0 || Nanoseconds(now) - begun < std::chrono::nanoseconds(context_->limits.evict_after).count()) {
+  if (begun == 0 ||
+      Nanoseconds(now) - begun < std::chrono::nanoseconds(context_->limits.evict_after).count()) {
     return false;
   }
   rpc_.TryCancel();
@@ -118,7 +120,8 @@ absl::Status PlanCall::Open(const std::string& job_digest, uint32_t rank, uint64
                             PlanFeedOptions options) {
   if (context_->draining) return ReasonToEnd();
   GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, context_->jobs->Find(job_digest));
-  if (job->draining) return Error(absl::StatusCode::kNotFound, "the job is being forgotten", job->digest.ShortHex());
+  if (job->draining)
+    return Error(absl::StatusCode::kNotFound, "the job is being forgotten", job->digest.ShortHex());
   const uint64_t num_steps = job->planner->num_steps();
   if (rank >= job->world_size()) {
     return Error(absl::StatusCode::kOutOfRange,
@@ -142,8 +145,8 @@ absl::Status PlanCall::Open(const std::string& job_digest, uint32_t rank, uint64
     return TooMany("streams of this job", context_->limits.max_streams_per_job);
   }
   options.rank = rank;
-  const PartCursor cursor(step, part, std::min(end_step, num_steps), job->num_micro_batches(), with_step_parts,
-                          with_micro_batches);
+  const PartCursor cursor(step, part, std::min(end_step, num_steps), job->num_micro_batches(),
+                          with_step_parts, with_micro_batches);
   const Digest newest = context_->jobs->Newest(job->digest);
   if (newest != job->digest) rpc_.AddInitialMetadata("grouter-newest-job", newest.Hex());
   feed_ = std::make_shared<PlanFeed>(job, cursor, options, context_->cache, [weak = weak_from_this()] {
@@ -156,12 +159,18 @@ absl::Status PlanCall::Open(const std::string& job_digest, uint32_t rank, uint64
 
 absl::Status PlanCall::ReasonToEnd() const {
   if (context_->draining && (feed_ == nullptr || feed_->AtPartBorder())) {
-    return WithReason(Error(absl::StatusCode::kUnavailable, "the server is draining", "", "Use another server."),
-                      "DRAINING");
+    return WithReason(
+        Error(absl::StatusCode::kUnavailable, "the server is draining", "", "Use another server."),
+        "DRAINING");
+  }
+  if (feed_ != nullptr && feed_->AtPartBorder()) {
+    const absl::Status damage = context_->jobs->CheckTables(*feed_->job());
+    if (!damage.ok()) return damage;
   }
   if (feed_ != nullptr && feed_->AtStepBorder() &&
       std::chrono::steady_clock::now() - begun_ >= context_->limits.max_age) {
-    return WithReason(Error(absl::StatusCode::kUnavailable, "the stream is old", "", "Open a new one."), "MAX_AGE");
+    return WithReason(Error(absl::StatusCode::kUnavailable, "the stream is old", "", "Open a new one."),
+                      "MAX_AGE");
   }
   return absl::OkStatus();
 }

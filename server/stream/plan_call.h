@@ -76,8 +76,9 @@ class PlanCall : public std::enable_shared_from_this<PlanCall> {
   // The tag alone: for kDone, which is delivered only if a client comes.
   void* TagOf(Op op) { return &tags_[static_cast<int>(op)]; }
   // Checks the job and begins to send. `open` errors end the call.
-  absl::Status Open(const std::string& job_digest, uint32_t rank, uint64_t step, uint32_t part, uint64_t end_step,
-                    bool with_step_parts, bool with_micro_batches, PlanFeedOptions options);
+  absl::Status Open(const std::string& job_digest, uint32_t rank, uint64_t step, uint32_t part,
+                    uint64_t end_step, bool with_step_parts, bool with_micro_batches,
+                    PlanFeedOptions options);
   // Ends with that part of the first step instead of all of them.
   void StopAfter(uint32_t part) { feed_->StopAfter(part); }
   // Sends what can be sent; ends the call when all was.

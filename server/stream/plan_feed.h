@@ -38,7 +38,7 @@ class PlanFeed : public std::enable_shared_from_this<PlanFeed> {
     absl::optional<uint64_t> step_completed;  // the newest step whose last part is in this message
     bool done = false;                        // all parts were sent, this message included
     bool needs_credit = false;
-    absl::Status error;                       // of a part that cannot be made
+    absl::Status error;  // of a part that cannot be made
   };
   // The next message of at most min(credit, kMaxMessagePayload) payload bytes.
   Outcome Next(uint64_t credit);

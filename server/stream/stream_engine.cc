@@ -80,6 +80,10 @@ std::vector<std::shared_ptr<PlanCall>> StreamEngine::Calls() {
 
 void StreamEngine::Drain() {
   context_->draining = true;
+  WakeAll();
+}
+
+void StreamEngine::WakeAll() {
   for (const auto& call : Calls()) call->Wake();
 }
 

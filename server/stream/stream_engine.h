@@ -28,6 +28,8 @@ class StreamEngine {
   void Start();
   // Every stream ends after its micro-batch with UNAVAILABLE and reason DRAINING.
   void Drain();
+  // Every call looks again whether it may go on.
+  void WakeAll();
   // Cancels readers that are stuck (StreamLimits). Returns how many.
   int EvictStuck(std::chrono::steady_clock::time_point now);
   // False when calls are still open at `deadline`.

@@ -24,8 +24,9 @@ std::string Printable(const std::string& name) {
 
 }  // namespace
 
-StreamPlansCall::StreamPlansCall(PlanServiceRaw* service, StreamContext* context, grpc::ServerCompletionQueue* queue,
-                                 std::function<void()> accepted, std::function<void(PlanCall*)> ended)
+StreamPlansCall::StreamPlansCall(PlanServiceRaw* service, StreamContext* context,
+                                 grpc::ServerCompletionQueue* queue, std::function<void()> accepted,
+                                 std::function<void(PlanCall*)> ended)
     : PlanCall(context, queue, std::move(accepted), std::move(ended)), service_(service), stream_(&rpc()) {
   Grant(0);
 }
@@ -108,8 +109,12 @@ void StreamPlansCall::OnSent(const PlanFeed::Outcome& outcome) {
   if (outcome.step_completed.has_value()) workers.StepSent(worker_, *outcome.step_completed, NowNs());
 }
 
-void StreamPlansCall::StartWrite(const grpc::ByteBuffer& message) { stream_.Write(message, Begin(Op::kWritten)); }
+void StreamPlansCall::StartWrite(const grpc::ByteBuffer& message) {
+  stream_.Write(message, Begin(Op::kWritten));
+}
 
-void StreamPlansCall::StartFinish(const grpc::Status& status) { stream_.Finish(status, Begin(Op::kFinished)); }
+void StreamPlansCall::StartFinish(const grpc::Status& status) {
+  stream_.Finish(status, Begin(Op::kFinished));
+}
 
 }  // namespace grouter

@@ -17,7 +17,8 @@ void ExpectEqualPlans(PlanSource* source, PlanSource* oracle, uint64_t step) {
   EXPECT_EQ(StepBytes(source, step), StepBytes(oracle, step)) << "step " << step;
   const uint32_t micro_batches = oracle->spec().draft.batch.num_micro_batches;
   for (uint32_t m = 0; m < micro_batches; ++m) {
-    EXPECT_EQ(MicroBatchBytes(source, step, m), MicroBatchBytes(oracle, step, m)) << "step " << step << ", " << m;
+    EXPECT_EQ(MicroBatchBytes(source, step, m), MicroBatchBytes(oracle, step, m))
+        << "step " << step << ", " << m;
   }
 }
 
@@ -65,7 +66,8 @@ TEST_P(PlanSourceTest, GivesPartsInAnyOrderAndAgain) {
   for (int i = 0; i < 40; ++i) {
     const uint64_t step = random.Below(oracle->num_steps());
     const uint32_t m = static_cast<uint32_t>(random.Below(2));
-    EXPECT_EQ(MicroBatchBytes(made.source.get(), step, m), MicroBatchBytes(oracle.get(), step, m)) << step << m;
+    EXPECT_EQ(MicroBatchBytes(made.source.get(), step, m), MicroBatchBytes(oracle.get(), step, m))
+        << step << m;
     EXPECT_EQ(StepBytes(made.source.get(), step), StepBytes(oracle.get(), step));
   }
 }

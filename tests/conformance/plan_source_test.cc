@@ -41,13 +41,16 @@ INSTANTIATE_TEST_SUITE_P(
     AllSources, PlanSourceTest,
     ::testing::Values(
         SourceKind{"Local", Local},
-        SourceKind{"PrefetchingDepthZero", [](const ServedJob& job, uint32_t r) { return Prefetched(Local(job, r), 0); }},
-        SourceKind{"PrefetchingLocal", [](const ServedJob& job, uint32_t r) { return Prefetched(Local(job, r), 2); }},
+        SourceKind{"PrefetchingDepthZero",
+                   [](const ServedJob& job, uint32_t r) { return Prefetched(Local(job, r), 0); }},
+        SourceKind{"PrefetchingLocal",
+                   [](const ServedJob& job, uint32_t r) { return Prefetched(Local(job, r), 2); }},
         SourceKind{"Grpc", [](const ServedJob& job, uint32_t r) { return Served(job, r, 1, 32 << 20); }},
         SourceKind{"GrpcSmallWindow", [](const ServedJob& job, uint32_t r) { return Served(job, r, 1, 1); }},
-        SourceKind{"GrpcReplicated", [](const ServedJob& job, uint32_t r) { return Served(job, r, 3, 32 << 20); }},
-        SourceKind{"PrefetchingGrpc",
-                   [](const ServedJob& job, uint32_t r) { return Prefetched(Served(job, r, 1, 32 << 20), 3); }}),
+        SourceKind{"GrpcReplicated",
+                   [](const ServedJob& job, uint32_t r) { return Served(job, r, 3, 32 << 20); }},
+        SourceKind{"PrefetchingGrpc", [](const ServedJob& job,
+                                         uint32_t r) { return Prefetched(Served(job, r, 1, 32 << 20), 3); }}),
     KindName);
 
 }  // namespace

@@ -100,7 +100,8 @@ ServedJob MakeServedJob(const ServedJobOptions& options) {
   for (uint32_t g = 0; g < options.num_layer_groups; ++g) draft.model.layer_group_of_layer.push_back(g);
   job.schedule = std::make_shared<const PlacementSchedule>(MakeSchedule(options, draft.digest()));
   job.spec.schedule = job.schedule->digest();
-  Must(WriteFileAtomically(FileSystem::Local(), JoinPath(job.root, "train.schedule"), job.schedule->Encode()));
+  Must(
+      WriteFileAtomically(FileSystem::Local(), JoinPath(job.root, "train.schedule"), job.schedule->Encode()));
   return job;
 }
 
@@ -115,7 +116,9 @@ server::ServerConfig TestConfig(const std::string& root) {
   return config;
 }
 
-std::unique_ptr<Server> StartServer(const server::ServerConfig& config) { return Must(Server::Start(config)); }
+std::unique_ptr<Server> StartServer(const server::ServerConfig& config) {
+  return Must(Server::Start(config));
+}
 
 std::unique_ptr<Server> StartServer(const std::string& root) { return StartServer(TestConfig(root)); }
 

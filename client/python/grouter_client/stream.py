@@ -1,0 +1,132 @@
+"""Plans over gRPC: a credit-controlled stream, resumed where it broke, and single plans by key."""
+
+import dataclasses
+import queue
+import time
+
+import grpc
+
+from grouter.v1 import plan_pb2, plan_service_pb2, plan_service_pb2_grpc
+from grouter_client.decode import decode_micro_batch, decode_step
+
+MIN_GRANT_BYTES = 1 << 20
+FINAL_CODES = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+)
+
+
+@dataclasses.dataclass
+class Step:
+    """One step of one rank: its step part and its micro-batches in order."""
+
+    part: object
+    micro_batches: list
+
+
+def get_plan(server, job_digest, step, rank, timeout_s=10.0):
+    """One step's plan by key. Raises grpc.RpcError."""
+    with grpc.insecure_channel(server) as channel:
+        stub = plan_service_pb2_grpc.PlanServiceStub(channel)
+        request = plan_service_pb2.GetPlanRequest(job_digest=job_digest, step=step, rank=rank)
+        parts = {}
+        for response in stub.GetPlan(request, timeout=timeout_s):
+            for frame in response.frames:
+                key = frame.position.micro_batch + 1 if frame.position.HasField("micro_batch") else 0
+                parts.setdefault(key, bytearray()).extend(frame.data)
+    micro_batches = [decode_micro_batch(bytes(parts[key])) for key in sorted(parts) if key > 0]
+    return Step(decode_step(bytes(parts[0])), micro_batches)
+
+
+class PlanStream:
+    """Iterates over Steps. Not thread-safe. Servers are tried in turn when a stream breaks."""
+
+    def __init__(self, servers, job_digest, rank, first_step=0, window_bytes=32 << 20, server_timeout_s=60.0):
+        self._servers = [servers] if isinstance(servers, str) else list(servers)
+        self._job_digest = job_digest
+        self._rank = rank
+        self._step = first_step
+        self._window = max(window_bytes, MIN_GRANT_BYTES)
+        self._server_timeout_s = server_timeout_s
+        self._server = 0
+        self._channel = None
+        self._call = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def close(self):
+        if self._call is not None:
+            self._call.cancel()
+        if self._channel is not None:
+            self._channel.close()
+        self._call = self._channel = None
+
+    def _open(self):
+        self.close()
+        self._channel = grpc.insecure_channel(self._servers[self._server])
+        stub = plan_service_pb2_grpc.PlanServiceStub(self._channel)
+        requests = queue.SimpleQueue()
+        first = plan_pb2.PlanPosition(step=self._step)
+        opening = plan_service_pb2.OpenPlanStream(job_digest=self._job_digest, rank=self._rank, first=first)
+        requests.put(plan_service_pb2.StreamPlansRequest(open=opening, granted_payload_bytes=self._window))
+        self._requests = requests
+        self._received = 0
+        self._granted = self._window
+        self._call = stub.StreamPlans(iter(requests.get, None))
+
+    def __iter__(self):
+        deadline = time.monotonic() + self._server_timeout_s
+        wait_s = 0.01
+        while True:
+            try:
+                if self._call is None:
+                    self._open()
+                for step in self._steps():
+                    yield step
+                    self._step += 1
+                    self._requests.put(self._progress())
+                    deadline, wait_s = time.monotonic() + self._server_timeout_s, 0.01
+                return
+            except grpc.RpcError as error:
+                if error.code() in FINAL_CODES or time.monotonic() > deadline:
+                    raise
+                self._server = (self._server + 1) % len(self._servers)
+                self.close()
+                time.sleep(wait_s)
+                wait_s = min(2 * wait_s, 0.5)
+
+    def _progress(self):
+        progress = plan_service_pb2.WorkerProgress(finished_step=self._step - 1)
+        return plan_service_pb2.StreamPlansRequest(progress=progress)
+
+    def _steps(self):
+        part, micro_batches, payload = None, [], bytearray()
+        for response in self._call:
+            for frame in response.frames:
+                position = frame.position
+                if not position.HasField("micro_batch") and position.payload_offset_bytes == 0 and part is not None:
+                    yield Step(part, micro_batches)
+                    part, micro_batches = None, []
+                payload.extend(frame.data)
+                self._received += len(frame.data)
+                if len(payload) < frame.payload_bytes:
+                    continue
+                if position.HasField("micro_batch"):
+                    micro_batches.append(decode_micro_batch(bytes(payload)))
+                else:
+                    part = decode_step(bytes(payload))
+                payload.clear()
+            if self._received + self._window >= self._granted + self._window // 8:
+                self._granted = self._received + self._window
+                self._requests.put(plan_service_pb2.StreamPlansRequest(granted_payload_bytes=self._granted))
+        if part is not None:
+            yield Step(part, micro_batches)

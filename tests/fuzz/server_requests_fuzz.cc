@@ -1,0 +1,68 @@
+// Every request message of every service, as raw bytes to a running server: it answers each, and goes on.
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "grpcpp/create_channel.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "io/error.h"
+#include "tests/testing/serving/served_job.h"
+
+namespace {
+
+// The first byte of an input chooses.
+constexpr const char* kMethods[] = {
+    "/grouter.v1.CatalogService/ListTables",    "/grouter.v1.CatalogService/DescribeTable",
+    "/grouter.v1.CatalogService/LoadTable",     "/grouter.v1.CatalogService/UnloadTable",
+    "/grouter.v1.CatalogService/ListSchedules", "/grouter.v1.CatalogService/DescribeSchedule",
+    "/grouter.v1.CatalogService/LoadSchedule",  "/grouter.v1.CatalogService/UnloadSchedule",
+    "/grouter.v1.CatalogService/RegisterJob",   "/grouter.v1.CatalogService/ListJobs",
+    "/grouter.v1.CatalogService/DescribeJob",   "/grouter.v1.CatalogService/ForgetJob",
+    "/grouter.v1.CatalogService/PlanPlacement", "/grouter.v1.PlanService/DescribePlan",
+    "/grouter.v1.PlanService/GetPlan",          "/grouter.v1.PlanService/StreamPlans",
+    "/grouter.v1.PlanService/GetPlacement",     "/grouter.v1.PlanService/WatchPlacement",
+    "/grouter.v1.StatsService/GetStats",        "/grouter.v1.StatsService/WatchStats",
+};
+constexpr size_t kNumMethods = sizeof(kMethods) / sizeof(kMethods[0]);
+
+struct Fixture {
+  grouter::testing::ServedJob job = grouter::testing::MakeServedJob();
+  std::unique_ptr<grouter::Server> server = grouter::testing::StartServer(job.root);
+  std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateChannel(server->addresses()[0], grpc::InsecureChannelCredentials());
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  static auto* const fixture = new Fixture;
+  grpc::GenericStub stub(fixture->channel);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+  grpc::CompletionQueue queue;
+  // As a stream of one request and any number of answers, which suits every kind of method.
+  const auto call = stub.PrepareCall(&context, kMethods[data[0] % kNumMethods], &queue);
+  const auto step = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    GROUTER_CHECK(queue.Next(&tag, &ok));
+    return ok;
+  };
+  call->StartCall(nullptr);
+  if (step()) {
+    grpc::Slice slice(data + 1, size - 1);
+    call->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), nullptr);
+    if (step()) {
+      grpc::ByteBuffer answer;
+      call->Read(&answer, nullptr);
+      step();
+    }
+  }
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  step();
+  GROUTER_CHECK(status.error_code() != grpc::StatusCode::UNAVAILABLE);
+  return 0;
+}

@@ -1,0 +1,26 @@
+// Makes a served root and says where: "ROOT DIGEST REGISTER_REQUEST_HEX", then the payload of each part of
+// steps 0 and 1 of rank 0 in hexadecimal, a line each. For tests in other languages.
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "grouter/v1/catalog_service.pb.h"
+#include "proto/codec.h"
+#include "tests/testing/serving/served_job.h"
+
+int main() {
+  const grouter::testing::ServedJob job = grouter::testing::MakeServedJob();
+  grouter::v1::RegisterJobRequest request;
+  *request.mutable_spec() = grouter::ToWire(job.spec);
+  printf("%s %s %s\n", job.root.c_str(), job.spec.digest().Hex().c_str(),
+         absl::BytesToHexString(request.SerializeAsString()).c_str());
+  const auto source = job.Local(0);
+  for (uint64_t step = 0; step < 2; ++step) {
+    printf("%s\n", absl::BytesToHexString(grouter::testing::StepBytes(source.get(), step)).c_str());
+    for (uint32_t m = 0; m < 2; ++m) {
+      printf("%s\n",
+             absl::BytesToHexString(grouter::testing::MicroBatchBytes(source.get(), step, m)).c_str());
+    }
+  }
+  return 0;
+}
