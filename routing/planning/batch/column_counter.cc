@@ -29,7 +29,7 @@ ColumnCounter::ColumnCounter(uint32_t num_columns,
     : num_columns_(num_columns),
       num_experts_(static_cast<uint32_t>(columns_of_expert.size())),
       instructions_(instructions) {
-  words_ = (num_columns + 1 + 255) / 256 * 4;  // one column more: ids past the last expert
+  words_ = (num_columns + 255) / 256 * 4;
   first_column_.push_back(0);
   for (const auto& columns : columns_of_expert) {
     for (uint32_t column : columns) {
@@ -44,22 +44,18 @@ ColumnCounter::ColumnCounter(uint32_t num_columns,
   rows_.assign(uint64_t{num_rows} * words_, 0);
   for (uint32_t row = 0; row < num_rows; ++row) {
     uint64_t* bits = &rows_[uint64_t{row} * words_];
-    if (row >= num_experts_) {
-      bits[num_columns / 64] |= uint64_t{1} << (num_columns % 64);
-      continue;
-    }
+    if (row >= num_experts_) continue;
     for (uint32_t column : columns_of_expert[row]) bits[column / 64] |= uint64_t{1} << (column % 64);
   }
 }
 
-bool ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_tokens,
+void ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_tokens,
                           uint32_t* counts) const {
   GROUTER_CHECK(first <= view.num_tokens && num_tokens <= view.num_tokens - first);
-  const uint32_t bad_before = counts[num_columns_];
-  if (view.k == 0 || num_tokens == 0) return true;
+  if (view.k == 0 || num_tokens == 0) return;
   if (rows_.empty()) {
     CountByStamps(view, first, num_tokens, counts);
-    return counts[num_columns_] == bad_before;
+    return;
   }
   ColumnRun run;
   run.ids = view.ids.data() + uint64_t{first} * view.k * view.id_width;
@@ -87,7 +83,6 @@ bool ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_to
       CountColumnsPortable(run, view.id_width, counts);
       break;
   }
-  return counts[num_columns_] == bad_before;
 }
 
 void ColumnCounter::CountByStamps(const RouteView& view, uint32_t first, uint32_t num_tokens,
@@ -97,10 +92,7 @@ void ColumnCounter::CountByStamps(const RouteView& view, uint32_t first, uint32_
     const uint32_t k = view.NumTopk(t);
     for (uint32_t j = 0; j < k; ++j) {
       const uint32_t expert = view.Id(t, j);
-      if (expert >= num_experts_) {
-        ++counts[num_columns_];
-        continue;
-      }
+      if (expert >= num_experts_) continue;
       for (uint32_t i = first_column_[expert]; i < first_column_[expert + 1]; ++i) {
         const uint32_t column = columns_[i];
         if (last_token[column] == t) continue;

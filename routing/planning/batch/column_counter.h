@@ -20,11 +20,12 @@ class ColumnCounter {
                 InstructionSet instructions = BestInstructionSet());
 
   uint32_t num_columns() const { return num_columns_; }
-  // Room a caller's `counts` needs: num_columns() and some that are for the counter's own use.
+  // Room a caller's `counts` needs: num_columns() rounded up.
   uint32_t num_counts() const { return words_ * 64; }
-  // Adds to counts[num_counts()] the tokens [first, first + num_tokens) of `view`. False when an id is past
-  // the last expert. REQUIRES: the tokens lie within the view.
-  bool Count(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;
+  // Adds to counts[num_counts()] the tokens [first, first + num_tokens) of `view`. An id past the last expert
+  // has no columns: with a column per expert, counts that do not add up to the pairs give it away.
+  // REQUIRES: the tokens lie within the view.
+  void Count(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;
 
  private:
   void CountByStamps(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;

@@ -12,7 +12,7 @@ struct ColumnRun {
   const uint8_t* num_topk = nullptr;  // k_t per token, or nullptr: all k
   uint32_t k = 0;
   uint32_t num_tokens = 0;
-  const uint64_t* rows = nullptr;  // [num_rows][words]; the last row is for ids past the end
+  const uint64_t* rows = nullptr;  // [num_rows][words]; ids past the end use the last row
   uint32_t num_rows = 0;
   uint32_t words = 0;  // a multiple of 4
 };

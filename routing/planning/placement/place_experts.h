@@ -15,7 +15,7 @@ namespace grouter {
 
 // `iterations` is the budget: swaps tried, never seconds; more are never worse.
 struct PlaceOptions {
-  uint64_t iterations = 200000;
+  uint64_t iterations = 4000000;
   bool one_grouping_per_layer_group = true;
   double load_cap = 1.25;  // hard: busiest rank / mean over the run
 };
