@@ -85,7 +85,7 @@ void PrintError(std::ostream& err, const std::string& program, absl::string_view
 
 }  // namespace
 
-struct CommandLine::State {
+struct Program::State {
   State(const std::string& name, const std::string& help)
       : program(name), app(help, name), root(&app, &chosen) {}
   std::string program;
@@ -95,18 +95,18 @@ struct CommandLine::State {
   bool json = false;
 };
 
-CommandLine::CommandLine(const std::string& program, const std::string& help, const std::string& version)
+Program::Program(const std::string& program, const std::string& help, const std::string& version)
     : state_(std::make_unique<State>(program, help)) {
   state_->app.fallthrough();
   state_->app.add_flag("--json", state_->json, "print results as JSON");
   state_->app.set_version_flag("--version", version);
 }
 
-CommandLine::~CommandLine() = default;
+Program::~Program() = default;
 
-Command& CommandLine::root() { return state_->root; }
+Command& Program::root() { return state_->root; }
 
-int CommandLine::Run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+int Program::Run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   try {
     state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::Success& success) {  // --help, --version

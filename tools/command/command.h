@@ -17,7 +17,7 @@ namespace grouter {
 
 // One command or group of commands. Methods return *this, so that a command is declared as one expression.
 // Values keep what they held as the default shown in --help; the pointers must outlive Parse and the action.
-// Owned by its CommandLine. One thread.
+// Owned by its Program. One thread.
 class Command {
  public:
   // What runs when the command was chosen: 0 ok, 1 a finding (a failed verification, a difference).
@@ -59,10 +59,10 @@ class Command {
 // The program. Every command also takes --json (results as one JSON value on stdout).
 // Exit codes: 0 ok, 1 a finding, 2 wrong usage or configuration, 3 and up failures (io/error.h, ExitCode).
 // Errors are one line on stderr: "grouter: error: WHAT (WHERE); FIX".
-class CommandLine {
+class Program {
  public:
-  CommandLine(const std::string& program, const std::string& help, const std::string& version);
-  ~CommandLine();
+  Program(const std::string& program, const std::string& help, const std::string& version);
+  ~Program();
   Command& root();
   // Parses and runs. Results go to `out`, everything else to `err`.
   int Run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);

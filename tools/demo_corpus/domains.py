@@ -47,8 +47,18 @@ def scripture(packages):
     environment = {"LD_LIBRARY_PATH": f"{packages['libreadline8']}/lib/x86_64-linux-gnu"}
     environment["LD_LIBRARY_PATH"] += f":{packages['libreadline8']}/usr/lib/x86_64-linux-gnu"
     text = subprocess.run(
-        [f"{packages['bible-kjv']}/usr/bin/bible", "-p", f"{packages['bible-kjv-text']}/usr/lib/", "-f", "gen1:1-rev22:21"],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, timeout=60,
+        [
+            f"{packages['bible-kjv']}/usr/bin/bible",
+            "-p",
+            f"{packages['bible-kjv-text']}/usr/lib/",
+            "-f",
+            "gen1:1-rev22:21",
+        ],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
     ).stdout.decode("utf-8", "replace")
     chapters = extract.bible_chapters(text)
     for name in shuffled(chapters):

@@ -100,12 +100,58 @@ def bible_chapters(output):
 # ---- roff ----
 
 SPECIAL_CHARACTERS = {
-    "aq": "'", "dq": '"', "lq": "“", "rq": "”", "oq": "‘", "cq": "’", "co": "©", "em": "—", "en": "–", "bu": "•",
-    "rs": "\\", "ti": "~", "ha": "^", "ga": "`", "->": "→", "<-": "←", "mu": "×", "+-": "±", "<=": "≤", ">=": "≥",
-    "Fo": "«", "Fc": "»", "de": "°", "sc": "§", "rg": "®", "tm": "™", "hy": "-", "mi": "−", "at": "@", "sh": "#",
+    "aq": "'",
+    "dq": '"',
+    "lq": "“",
+    "rq": "”",
+    "oq": "‘",
+    "cq": "’",
+    "co": "©",
+    "em": "—",
+    "en": "–",
+    "bu": "•",
+    "rs": "\\",
+    "ti": "~",
+    "ha": "^",
+    "ga": "`",
+    "->": "→",
+    "<-": "←",
+    "mu": "×",
+    "+-": "±",
+    "<=": "≤",
+    ">=": "≥",
+    "Fo": "«",
+    "Fc": "»",
+    "de": "°",
+    "sc": "§",
+    "rg": "®",
+    "tm": "™",
+    "hy": "-",
+    "mi": "−",
+    "at": "@",
+    "sh": "#",
 }
 ESCAPES = {"-": "-", ".": ".", "e": "\\", "\\": "\\"}
-TEXT_MACROS = {"B", "I", "BR", "RB", "BI", "IB", "IR", "RI", "SM", "SB", "SH", "SS", "Sh", "Ss", "Nm", "Nd", "IP", "TP"}
+TEXT_MACROS = {
+    "B",
+    "I",
+    "BR",
+    "RB",
+    "BI",
+    "IB",
+    "IR",
+    "RI",
+    "SM",
+    "SB",
+    "SH",
+    "SS",
+    "Sh",
+    "Ss",
+    "Nm",
+    "Nd",
+    "IP",
+    "TP",
+}
 JOINED_MACROS = {"BR", "RB", "BI", "IB", "IR", "RI"}
 
 
@@ -233,7 +279,10 @@ def metamath_chunks(source, size=24000):
 def drop_licence_header(text):
     """Source code without the comment blocks before its first code line that speak of licences."""
     position, kept = 0, []
-    block = re.compile(r"\s*(?:/\*.*?\*/|\(\*.*?\*\)|(?:[ \t]*(?://|#(?!include|define|if|pragma|!)|;)[^\n]*(?:\n|$))+)", re.DOTALL)
+    block = re.compile(
+        r"\s*(?:/\*.*?\*/|\(\*.*?\*\)|(?:[ \t]*(?://|#(?!include|define|if|pragma|!)|;)[^\n]*(?:\n|$))+)",
+        re.DOTALL,
+    )
     while position < len(text):
         match = block.match(text, position)
         if match is None or match.end() == position:

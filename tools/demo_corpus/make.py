@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -58,8 +59,9 @@ def make(cache, out, quick):
         if all(manifest.get(key) == value for key, value in settings.items()):
             return manifest
     max_bytes = domains.MAX_DOMAIN_BYTES // (10 if quick else 1)
+    for left in out.parent.glob(f"{out.name}.tmp.*"):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     fresh = out.with_name(f"{out.name}.tmp.{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
     try:
         summaries = []
         for name, documents_of in domains.DOMAINS.items():
@@ -83,10 +85,15 @@ def make(cache, out, quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, required=True, help="folder for downloaded and unpacked packages")
-    parser.add_argument("--out", type=Path, required=True, help="folder to make: text/DOMAIN/DOCUMENT and manifest.json")
+    parser.add_argument(
+        "--cache", type=Path, required=True, help="folder for downloaded and unpacked packages"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to make: text/DOMAIN/DOCUMENT and manifest.json"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started ends with it
     try:
         arguments.cache.mkdir(parents=True, exist_ok=True)
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

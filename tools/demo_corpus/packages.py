@@ -56,7 +56,12 @@ def apt_get_download(packages, folder):
     if os.geteuid() == 0:
         command += ["-o", "APT::Sandbox::User=root"]
     done = subprocess.run(
-        command + packages, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        command + packages,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stderr.strip()
 
@@ -79,7 +84,9 @@ def download(packages, folder, run=apt_get_download, say=print):
     files = {package: newest(folder, package) for package in packages}
     for package, path in files.items():
         if path is None:
-            raise PackageError(f"package {package} was not downloaded ({folder}); run: apt-get download {package}")
+            raise PackageError(
+                f"package {package} was not downloaded ({folder}); run: apt-get download {package}"
+            )
     return files
 
 
@@ -92,9 +99,13 @@ def unpack(package, archive, folder):
         return target, digest
     subprocess.run(["rm", "-rf", str(target)], check=True)
     target.mkdir(parents=True)
-    done = subprocess.run(["dpkg-deb", "-x", str(archive), str(target)], stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        ["dpkg-deb", "-x", str(archive), str(target)], stderr=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode != 0:
-        raise PackageError(f"package {package} is damaged ({archive}: {done.stderr.strip()}); remove the file and run again")
+        raise PackageError(
+            f"package {package} is damaged ({archive}: {done.stderr.strip()}); remove the file and run again"
+        )
     stamp.write_text(digest)
     return target, digest
 
@@ -107,5 +118,7 @@ def fetch(folder, say=print):
         roots[package], digest = unpack(package, archive, Path(folder) / "unpacked")
         if digest != RECORDED[package]:
             say(f"warning: {archive.name} is not the version this was last tried with (SHA-256 {digest})")
-        inputs.append({"package": package, "file": archive.name, "bytes": archive.stat().st_size, "sha256": digest})
+        inputs.append(
+            {"package": package, "file": archive.name, "bytes": archive.stat().st_size, "sha256": digest}
+        )
     return roots, inputs

@@ -32,7 +32,7 @@ struct Step {
 struct ServerStep {
   std::vector<std::string> argv;
   // The server's log line with its address begins so; the rest of the line is host:port.
-  std::string address_mark = "serving plans on ";
+  std::string address_mark = "listening on ";
   std::chrono::seconds start_deadline{30};
 };
 

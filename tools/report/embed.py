@@ -9,7 +9,8 @@ def literal(content):
     lines = []
     for begin in range(0, max(len(content), 1), CHUNK):
         text = "".join(
-            chr(b) if 32 <= b < 127 and chr(b) not in '\\"?' else f"\\{b:03o}" for b in content[begin : begin + CHUNK]
+            chr(b) if 32 <= b < 127 and chr(b) not in '\\"?' else f"\\{b:03o}"
+            for b in content[begin : begin + CHUNK]
         )
         lines.append(f'    "{text}"')
     return "\n".join(lines)
@@ -21,7 +22,9 @@ def main():
     for name, path in files:
         with open(path, "rb") as file:
             content = file.read()
-        parts.append(f"inline constexpr absl::string_view {name}(\n{literal(content)},\n    {len(content)});\n")
+        parts.append(
+            f"inline constexpr absl::string_view {name}(\n{literal(content)},\n    {len(content)});\n"
+        )
     parts.append("}  // namespace grouter\n")
     with open(out, "w", encoding="ascii") as file:
         file.write("\n".join(parts))

@@ -102,7 +102,8 @@ Json Traffic(const Json& place) {
                                     : 100 * (static_cast<double>(after) - static_cast<double>(before)) /
                                           static_cast<double>(before);
   traffic["note"] = absl::StrFormat(
-      "%s that the tokens of %s steps send, all layers together. Dashed: stays on its rank. Between ranks: "
+      "In %s that the tokens of %s steps send, all layers together. Dashed: stays on its rank. Between "
+      "ranks: "
       "%s before, %s as "
       "placed (%+.1f %%).",
       unit, Grouped(traffic.value("steps", uint64_t{0})), Grouped(before), Grouped(after), change);
@@ -124,7 +125,8 @@ Json Timeline(const std::vector<TimelineEvent>& all) {
                       {"end_us", event.end_us}});
   }
   std::string note = absl::StrFormat(
-      "Step %d of the run with the routing table. \"plan\" is work for later steps, done ahead.",
+      "Step %d of the run with the routing table. \"plan\" is work for later steps, done ahead; "
+      "\"other\" is attention, gate, loss, dense gradients and optimizer.",
       window.step);
   for (const auto& rank : ranks) {
     absl::StrAppend(&note, absl::StrFormat(" Rank %d computed during %.0f %% of its dispatch and combine.",
@@ -148,8 +150,8 @@ Json Numbers(const RunMetrics& table, const RunMetrics& learned, const std::map<
        absl::StrFormat("%.4f", learned.last_loss));
   both("steps", Grouped(table.num_steps), Grouped(learned.num_steps));
   both("tokens", Grouped(table.num_tokens), Grouped(learned.num_tokens));
-  both("tokens a second (median)", absl::StrFormat("%.0f", table.tokens_per_second),
-       absl::StrFormat("%.0f", learned.tokens_per_second));
+  both("tokens a second (median)", Grouped(static_cast<uint64_t>(table.tokens_per_second)),
+       Grouped(static_cast<uint64_t>(learned.tokens_per_second)));
   both("step (median, ms)", absl::StrFormat("%.1f", table.step_ms), absl::StrFormat("%.1f", learned.step_ms));
   both("waiting for plans (mean, ms a step)", absl::StrFormat("%.3f", table.plan_wait_ms),
        absl::StrFormat("%.3f", learned.plan_wait_ms));

@@ -54,7 +54,8 @@ std::string Data(const RunMetrics& table, const RunMetrics& learned) {
 std::string Speed(const RunMetrics& table, const RunMetrics& learned) {
   const double ratio = table.tokens_per_second / learned.tokens_per_second;
   const std::string numbers =
-      absl::StrFormat("%.0f against %.0f tokens/s", table.tokens_per_second, learned.tokens_per_second);
+      absl::StrFormat("%s against %s tokens/s", Grouped(static_cast<uint64_t>(table.tokens_per_second)),
+                      Grouped(static_cast<uint64_t>(learned.tokens_per_second)));
   if (std::fabs(ratio - 1) < kSameSpeed)
     return "Both runs were equally fast on this machine (" + numbers + ").";
   return absl::StrFormat("The run with the routing table was %.0f %% %s on this machine (%s).",
@@ -74,7 +75,7 @@ std::vector<std::string> Verdict(const RunMetrics& table, const RunMetrics& lear
   if (table.tokens_per_second > 0 && learned.tokens_per_second > 0)
     sentences.push_back(Speed(table, learned));
   sentences.push_back(
-      absl::StrFormat("Waiting for plans took %.2f ms of a %.0f ms step on average (longest %.0f ms).",
+      absl::StrFormat("Waiting for plans took %.2f ms of a %.0f ms step on average (longest %.2f ms).",
                       table.plan_wait_ms, table.step_ms, table.max_plan_wait_ms));
   sentences.push_back(
       "One seed, a small model and a short run: this shows that the parts work together, not how large "

@@ -23,9 +23,9 @@ struct Values {
 };
 
 // A program with one command, `do`, and one in a group, `table verify`.
-class CommandLineTest : public ::testing::Test {
+class ProgramTest : public ::testing::Test {
  protected:
-  CommandLineTest() : line_("grouter", "Routing tables and plans.", "grouter 1.0") {
+  ProgramTest() : line_("grouter", "Routing tables and plans.", "grouter 1.0") {
     Command& command = line_.root().Add("do", "does it");
     values_ = command.Keep(Values());
     command.Required("--from", &values_->from, "where from")
@@ -42,13 +42,13 @@ class CommandLineTest : public ::testing::Test {
   }
   int Run(const std::vector<std::string>& arguments) { return line_.Run(arguments, out_, err_); }
 
-  CommandLine line_;
+  Program line_;
   Values* values_;
   absl::StatusOr<int> outcome_ = 0;
   std::ostringstream out_, err_;
 };
 
-TEST_F(CommandLineTest, ValuesReachTheActionAndTheResultGoesToStdout) {
+TEST_F(ProgramTest, ValuesReachTheActionAndTheResultGoesToStdout) {
   EXPECT_EQ(Run({"do", "--from", "here", "a", "b", "--tokens", "9", "--cap", "2.5", "--quick"}), 0);
   EXPECT_EQ(values_->from, "here");
   EXPECT_THAT(values_->names, ElementsAre("a", "b"));
@@ -59,13 +59,13 @@ TEST_F(CommandLineTest, ValuesReachTheActionAndTheResultGoesToStdout) {
   EXPECT_EQ(err_.str(), "");
 }
 
-TEST_F(CommandLineTest, JsonIsTakenBeforeAndAfterTheCommand) {
+TEST_F(ProgramTest, JsonIsTakenBeforeAndAfterTheCommand) {
   EXPECT_EQ(Run({"--json", "do", "--from", "x"}), 0);
   EXPECT_EQ(Run({"do", "--from", "x", "--json"}), 0);
   EXPECT_EQ(out_.str(), "{\"done\":true}\n{\"done\":true}\n");
 }
 
-TEST_F(CommandLineTest, WrongUsageIsExitCode2AndNamesTheHelp) {
+TEST_F(ProgramTest, WrongUsageIsExitCode2AndNamesTheHelp) {
   const std::vector<std::vector<std::string>> wrong = {{"do"},
                                                        {"do", "--from", "x", "--no_such_flag"},
                                                        {"do", "--from", "x", "--tokens", "many"},
@@ -82,25 +82,25 @@ TEST_F(CommandLineTest, WrongUsageIsExitCode2AndNamesTheHelp) {
   EXPECT_EQ(out_.str(), "");
 }
 
-TEST_F(CommandLineTest, ErrorsAreOneLineWithWhatWhereAndFix) {
+TEST_F(ProgramTest, ErrorsAreOneLineWithWhatWhereAndFix) {
   outcome_ = Error(absl::StatusCode::kNotFound, "no corpus", "/x", "give a folder of text files");
   EXPECT_EQ(Run({"do", "--from", "/x"}), 2);
   EXPECT_EQ(err_.str(), "grouter: error: no corpus (/x); give a folder of text files\n");
 }
 
-TEST_F(CommandLineTest, FailuresAreExitCode3AndFindings1) {
+TEST_F(ProgramTest, FailuresAreExitCode3AndFindings1) {
   outcome_ = Error(absl::StatusCode::kDataLoss, "damaged");
   EXPECT_EQ(Run({"do", "--from", "x"}), 3);
   EXPECT_EQ(Run({"table", "verify"}), 1);
 }
 
-TEST_F(CommandLineTest, AStdoutThatCannotBeWrittenIsAFailure) {
+TEST_F(ProgramTest, AStdoutThatCannotBeWrittenIsAFailure) {
   out_.setstate(std::ios::badbit);
   EXPECT_EQ(Run({"do", "--from", "x"}), 3);
   EXPECT_THAT(err_.str(), HasSubstr("stdout"));
 }
 
-TEST_F(CommandLineTest, HelpAndVersionGoToStdout) {
+TEST_F(ProgramTest, HelpAndVersionGoToStdout) {
   EXPECT_EQ(Run({"--version"}), 0);
   EXPECT_EQ(out_.str(), "grouter 1.0\n");
   EXPECT_EQ(Run({"do", "--help"}), 0);

@@ -58,7 +58,8 @@ class ScriptureTest(unittest.TestCase):
     def test_verses_are_grouped_by_chapter_without_their_numbers(self):
         printed = "Ge1:1 In the beginning.\nGe1:2 And the earth.\n1Sa2:3 Talk no more.\nnot a verse\n"
         self.assertEqual(
-            extract.bible_chapters(printed), {"Ge1": "In the beginning.\nAnd the earth.", "1Sa2": "Talk no more."}
+            extract.bible_chapters(printed),
+            {"Ge1": "In the beginning.\nAnd the earth.", "1Sa2": "Talk no more."},
         )
 
 
@@ -74,7 +75,9 @@ class RoffTest(unittest.TestCase):
         )
 
     def test_macro_definitions_and_tables_are_left_out(self):
-        self.assertEqual(extract.strip_roff("a\n.de XX\nnot text\n..\nb\n.TS\nl l.\n1 2\n.TE\nc\n"), "a\nb\nc\n")
+        self.assertEqual(
+            extract.strip_roff("a\n.de XX\nnot text\n..\nb\n.TS\nl l.\n1 2\n.TE\nc\n"), "a\nb\nc\n"
+        )
 
     def test_quoted_arguments_keep_their_spaces(self):
         self.assertEqual(extract.strip_roff('.B "two words" three\n'), "two words three\n")
@@ -87,7 +90,9 @@ class RoffTest(unittest.TestCase):
 class DictionaryTest(unittest.TestCase):
     def test_entries_are_found_by_their_base64_offsets(self):
         index = "00-database-short\tA\tE\nalpha\tE\tF\nalso alpha\tE\tF\nbeta\tJ\tE\n"
-        self.assertEqual(extract.dict_entries(index, b"noteALPHAbeta"), [("alpha", "ALPHA"), ("beta", "beta")])
+        self.assertEqual(
+            extract.dict_entries(index, b"noteALPHAbeta"), [("alpha", "ALPHA"), ("beta", "beta")]
+        )
         self.assertEqual(extract.dict_number("BA"), 64)
 
     def test_an_offset_past_the_end_is_an_error(self):
@@ -106,14 +111,17 @@ class MathematicsTest(unittest.TestCase):
 
 class FortuneTest(unittest.TestCase):
     def test_sayings_are_gathered_into_pages(self):
-        self.assertEqual(extract.fortune_pages("one\n%\ntwo\n%\nthree\n", size=8), ["one\n\ntwo\n", "three\n"])
+        self.assertEqual(
+            extract.fortune_pages("one\n%\ntwo\n%\nthree\n", size=8), ["one\n\ntwo\n", "three\n"]
+        )
 
 
 class LicenceTest(unittest.TestCase):
     def test_a_licence_comment_before_the_code_is_dropped_and_others_are_kept(self):
         source = "/* Copy a file.  */\n/* Copyright 2020 X.\n\n   GNU General Public License.  */\n\n#include <a.h>\n/* copyright of y */\n"
         self.assertEqual(
-            extract.drop_licence_header(source), "/* Copy a file.  */\n\n#include <a.h>\n/* copyright of y */\n"
+            extract.drop_licence_header(source),
+            "/* Copy a file.  */\n\n#include <a.h>\n/* copyright of y */\n",
         )
 
     def test_line_comments_of_several_languages_are_recognised(self):

@@ -28,7 +28,11 @@ def build_package(folder, name, files):
         f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n"
     )
     target = folder / f"{name}_1_all.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(root), str(target)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", str(root), str(target)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return target
 
 
@@ -48,7 +52,9 @@ class PackagesTest(unittest.TestCase):
 
         files = packages.download(["a", "b"], self.folder, run=run, say=lambda _: None)
         self.assertEqual(asked, [["b"]])
-        self.assertEqual({name: path.name for name, path in files.items()}, {"a": "a_1_all.deb", "b": "b_2_all.deb"})
+        self.assertEqual(
+            {name: path.name for name, path in files.items()}, {"a": "a_1_all.deb", "b": "b_2_all.deb"}
+        )
 
     def test_a_refused_package_is_named_with_the_command_to_try(self):
         def run(names, folder):
@@ -57,7 +63,9 @@ class PackagesTest(unittest.TestCase):
                     (folder / f"{name}_1_all.deb").write_bytes(b"y")
             return (100, "E: Unable to locate package gone") if "gone" in names else (0, "")
 
-        with self.assertRaisesRegex(packages.PackageError, "package gone .*Unable to locate.*apt-get download gone"):
+        with self.assertRaisesRegex(
+            packages.PackageError, "package gone .*Unable to locate.*apt-get download gone"
+        ):
             packages.download(["fine", "gone"], self.folder, run=run, say=lambda _: None)
 
     def test_a_package_is_unpacked_once_and_again_when_its_file_changes(self):
@@ -69,7 +77,9 @@ class PackagesTest(unittest.TestCase):
         packages.unpack("p", archive, self.folder / "unpacked")
         self.assertTrue((root / "usr/share/mark").exists())
         (self.folder / "other").mkdir()
-        packages.unpack("p", build_package(self.folder / "other", "p", {"usr/share/a": b"two"}), self.folder / "unpacked")
+        packages.unpack(
+            "p", build_package(self.folder / "other", "p", {"usr/share/a": b"two"}), self.folder / "unpacked"
+        )
         self.assertEqual((root / "usr/share/a").read_bytes(), b"two")
         self.assertFalse((root / "usr/share/mark").exists())
 
@@ -87,7 +97,9 @@ class PackagesTest(unittest.TestCase):
 class ChoiceTest(unittest.TestCase):
     def test_documents_fill_the_limit_and_names_are_flat_and_unique(self):
         text = "word " * 100
-        chosen = domains.choose([("a/b.c", text), ("a_b.c", text + "x"), ("tiny", "x"), ("c.c", text + "y")], 1100)
+        chosen = domains.choose(
+            [("a/b.c", text), ("a_b.c", text + "x"), ("tiny", "x"), ("c.c", text + "y")], 1100
+        )
         self.assertEqual(list(chosen), ["a_b.c", "x_a_b.c"])
 
     def test_manual_pages_lose_their_markup_and_aliases(self):
@@ -96,7 +108,9 @@ class ChoiceTest(unittest.TestCase):
             man.mkdir(parents=True)
             (man / "cp.1.gz").write_bytes(gzip.compress(b".SH NAME\ncp \\- x\n"))
             (man / "alias.1.gz").write_bytes(gzip.compress(b".so man1/cp.1\n"))
-            self.assertEqual(list(domains.manual_pages([Path(folder)], "de")), [("cp.1.txt", "NAME\n\ncp - x\n")])
+            self.assertEqual(
+                list(domains.manual_pages([Path(folder)], "de")), [("cp.1.txt", "NAME\n\ncp - x\n")]
+            )
 
     def test_there_are_fourteen_domains(self):
         self.assertEqual(len(domains.DOMAINS), 14)
@@ -108,7 +122,9 @@ class MakeTest(unittest.TestCase):
         self.inputs = [{"package": "p", "file": "p_1.deb", "bytes": 1, "sha256": "0" * 64}]
         self.enterContext(mock.patch.object(packages, "fetch", lambda *a, **k: ({}, self.inputs)))
         self.made = 0
-        self.enterContext(mock.patch.object(domains, "DOMAINS", {"one": self.documents, "two": self.documents}))
+        self.enterContext(
+            mock.patch.object(domains, "DOMAINS", {"one": self.documents, "two": self.documents})
+        )
         self.enterContext(mock.patch.object(make, "say", lambda _: None))
 
     def documents(self, _):

@@ -18,10 +18,26 @@ def chromium(page, width, height, *arguments):
     profile = tempfile.mkdtemp()
     try:
         return subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
-             "--no-first-run", "--disable-extensions", "--disable-background-networking",
-             f"--user-data-dir={profile}", f"--window-size={width},{height}", *arguments, f"file://{page}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120, check=True,
+            [
+                "chromium",
+                "--headless",
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--no-first-run",
+                "--disable-extensions",
+                "--disable-background-networking",
+                f"--user-data-dir={profile}",
+                f"--window-size={width},{height}",
+                *arguments,
+                f"file://{page}",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=120,
+            check=True,
         ).stdout
     finally:
         shutil.rmtree(profile, ignore_errors=True)
@@ -31,8 +47,18 @@ def events(rank):
     made, now = [], 0
 
     def add(step, kind, begin, length, layer=-1, chunk=-1):
-        made.append({"step": step, "rank": rank, "micro_batch": 0, "layer": layer, "chunk": chunk, "kind": kind,
-                     "begin_us": begin, "end_us": begin + length})
+        made.append(
+            {
+                "step": step,
+                "rank": rank,
+                "micro_batch": 0,
+                "layer": layer,
+                "chunk": chunk,
+                "kind": kind,
+                "begin_us": begin,
+                "end_us": begin + length,
+            }
+        )
 
     for step in range(5):
         add(step + 2, "plan", now + 3000, 4000)
@@ -55,8 +81,16 @@ def metrics(floor, rate):
     for step in range(200):
         tokens = (step + 1) * 8192
         loss = floor + 5.5 * math.exp(-step / 40)
-        lines.append({"step": step, "tokens": tokens, "train_loss": loss, "step_ms": 8192e3 / rate, "plan_wait_ms": 0.02,
-                      "tokens_per_s": rate})
+        lines.append(
+            {
+                "step": step,
+                "tokens": tokens,
+                "train_loss": loss,
+                "step_ms": 8192e3 / rate,
+                "plan_wait_ms": 0.02,
+                "tokens_per_s": rate,
+            }
+        )
         if step % 20 == 19:
             lines.append({"step": step, "tokens": tokens, "valid_loss": loss + 0.05})
     return "\n".join(map(json.dumps, lines)) + "\n"
@@ -76,16 +110,34 @@ class ReportInABrowserTest(unittest.TestCase):
         results.mkdir()
         load = [1000 + 400 * (i * 7 % 5) for i in range(16)]
         (results / "stats.json").write_text(json.dumps({"layer_groups": [{"load": load}], "max_vio": 0.44}))
-        (results / "place.json").write_text(json.dumps({"traffic": {
-            "unit": "rows", "steps": 200, "before": [[410000, 402000], [398000, 405000]],
-            "after": [[590000, 221000], [219000, 588000]]}, "contiguous_step_ns": 8100000, "predicted_step_ns": 6900000}))
+        (results / "place.json").write_text(
+            json.dumps(
+                {
+                    "traffic": {
+                        "unit": "rows",
+                        "steps": 200,
+                        "before": [[410000, 402000], [398000, 405000]],
+                        "after": [[590000, 221000], [219000, 588000]],
+                    },
+                    "contiguous_step_ns": 8100000,
+                    "predicted_step_ns": 6900000,
+                }
+            )
+        )
         (results / "tokenize.json").write_text(json.dumps({"tokens": 1638400}))
-        (results / "distill.json").write_text(json.dumps({"kl": 0.21, "recall": 0.83, "token_table_recall": 0.71}))
-        (results / "corpus.json").write_text(json.dumps({"documents": 17, "name": "</script><b>not markup</b>"}))
+        (results / "distill.json").write_text(
+            json.dumps({"valid_kl": 0.21, "recall": 0.83, "static_recall": 0.71})
+        )
+        (results / "corpus.json").write_text(
+            json.dumps({"documents": 17, "name": "</script><b>not markup</b>"})
+        )
         cls.page = cls.folder / "report.html"
         with open(cls.page, "w", encoding="utf-8") as page:
-            subprocess.run(["tests/tools/report/make_report", cls.folder / "table", cls.folder / "learned", results],
-                           stdout=page, check=True)
+            subprocess.run(
+                ["tests/tools/report/make_report", cls.folder / "table", cls.folder / "learned", results],
+                stdout=page,
+                check=True,
+            )
         cls.dom = {size: chromium(cls.page, *size, "--dump-dom") for size in (DESK, PHONE)}
 
     @classmethod
@@ -137,8 +189,12 @@ class ReportInABrowserTest(unittest.TestCase):
     def test_nothing_is_wider_than_the_window(self):
         for width, height in (DESK, PHONE):
             probe = self.folder / f"probe{width}.html"
-            probe.write_text(self.page.read_text("utf-8").replace(
-                "</html>", "<script>document.body.setAttribute('data-width', document.documentElement.scrollWidth)</script></html>"))
+            probe.write_text(
+                self.page.read_text("utf-8").replace(
+                    "</html>",
+                    "<script>document.body.setAttribute('data-width', document.documentElement.scrollWidth)</script></html>",
+                )
+            )
             dom = chromium(probe, width, height, "--dump-dom")
             self.assertLessEqual(int(re.search(r'data-width="(\d+)"', dom).group(1)), max(width, 500))
 

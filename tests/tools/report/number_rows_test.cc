@@ -7,7 +7,7 @@ namespace {
 
 TEST(NumberRowsTest, ShowsFieldsInTheirUnitsAndLeavesOutWhatIsMissing) {
   const nlohmann::json tokenize = {{"tokens", 1234567}};
-  const nlohmann::json distill = {{"kl", 0.123456}, {"recall", 0.5}, {"token_table_recall", "none"}};
+  const nlohmann::json distill = {{"valid_kl", 0.123456}, {"recall", 0.5}, {"static_recall", "none"}};
   const auto rows = NumberRows([&](const std::string& step) -> const nlohmann::json* {
     return step == "tokenize" ? &tokenize : step == "distill" ? &distill : nullptr;
   });

@@ -82,7 +82,8 @@
       .append("title").text(function (v, i) { return "expert " + i + ": " + v.toFixed(2) + " of the mean, " + whole(values[i]) + " selections"; });
     c.svg.append("line").attr({ x1: m.left, x2: c.width - m.right, y1: y(1), y2: y(1) })
       .style({ stroke: color("mean"), "stroke-dasharray": "4 3" });
-    c.svg.append("text").attr({ x: c.width - m.right, y: y(1) - 5, "text-anchor": "end" }).style("fill", color("mean")).text("mean");
+    c.svg.append("text").attr({ x: c.width - m.right, y: y(1) - 5, "text-anchor": "end" }).style("fill", color("mean"))
+      .style({ "paint-order": "stroke", stroke: "var(--card)", "stroke-width": "4px" }).text("mean");
     var every = Math.ceil(shares.length / (c.width < 500 ? 8 : 24));
     c.svg.append("g").selectAll("text").data(shares).enter().append("text").attr({
       x: function (v, i) { return x(i) + x.rangeBand() / 2; }, y: c.height - m.bottom + 15, "text-anchor": "middle"

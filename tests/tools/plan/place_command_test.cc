@@ -1,0 +1,55 @@
+#include <gmock/gmock.h>
+
+#include "tests/tools/plan/small_plan.h"
+#include "tools/plan/job_files.h"
+
+namespace grouter {
+namespace {
+
+using namespace testing;  // NOLINT: this project's testing helpers
+
+TEST(PlaceCommandTest, MakesAScheduleAndTheJobThatNamesIt) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  const Outcome outcome = PlaceJob(folder);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto planner = OpenPlanner(folder + "/job.json", {folder + "/table"}, folder + "/train.schedule");
+  ASSERT_TRUE(planner.ok()) << planner.status();
+  EXPECT_EQ((*planner)->job_digest().Hex(), outcome.json()["job_digest"]);
+  EXPECT_LE(outcome.json()["predicted_step_ns"], outcome.json()["contiguous_step_ns"]);
+}
+
+TEST(PlaceCommandTest, TrafficBeforeAndAfterIsThatOfTheSameTokens) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder, {"--protocol", "copy_per_expert"});
+  const auto traffic = PlaceJob(folder).json()["traffic"];
+  const auto sum = [](const nlohmann::json& matrix) {
+    uint64_t rows = 0;
+    for (const auto& row : matrix) {
+      for (const auto& cell : row) rows += cell.get<uint64_t>();
+    }
+    return rows;
+  };
+  EXPECT_GT(sum(traffic["before"]), 0);
+  EXPECT_EQ(sum(traffic["before"]), sum(traffic["after"]));  // a row per (token, expert), wherever it goes
+}
+
+TEST(PlaceCommandTest, ATableTheDraftDoesNotNameIsAWrongInput) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  RandomTableOptions other;
+  other.seed = 9;
+  other.lengths = {4};
+  MakeRandomTable(other, folder + "/other");
+  const Outcome outcome =
+      RunProgram(AddPlaceCommand, {"place", "--job", folder + "/draft.json", "--tables", folder + "/other",
+                                   "--out_schedule", folder + "/s", "--out_job", folder + "/j"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("--tables"));
+}
+
+}  // namespace
+}  // namespace grouter

@@ -1,0 +1,15 @@
+// From routing tables to plans: jobs, placement schedules, plans and what a server says.
+#ifndef GROUTER_TOOLS_PLAN_COMMANDS_H_
+#define GROUTER_TOOLS_PLAN_COMMANDS_H_
+
+#include "tools/command/command.h"
+
+namespace grouter {
+
+void AddJobMakeCommand(Command& job);   // table, model and world -> job draft
+void AddPlaceCommand(Command& root);    // job draft -> placement schedule and job
+void AddPlanGetCommand(Command& plan);  // one plan, from a server or planned here
+
+}  // namespace grouter
+
+#endif  // GROUTER_TOOLS_PLAN_COMMANDS_H_
