@@ -89,9 +89,9 @@ class ThreeUsesTest(unittest.TestCase):
             "grouter.v1.CatalogService",
             "grouter.v1.StatsService",
             "rpc GetStats",
-            "numTokens",
-            "rowsBetweenRanks",
-            "expertLoad",
+            "num_tokens",
+            "rows_between_ranks",
+            "expert_load",
         ):
             self.assertIn(expected, out)
 

@@ -85,6 +85,36 @@ absl::StatusOr<std::vector<TimelineEvent>> ParseTimeline(absl::string_view json,
   return events;
 }
 
+namespace {
+
+TimelineWindow WindowOf(uint64_t step, const std::vector<TimelineEvent>& events) {
+  TimelineWindow window;
+  window.step = step;
+  double begin = 0, end = 0;
+  bool first = true;
+  for (const TimelineEvent& event : events) {
+    if (event.step != step || RunsAhead(event)) continue;
+    begin = first ? event.begin_us : std::min(begin, event.begin_us);
+    end = first ? event.end_us : std::max(end, event.end_us);
+    first = false;
+  }
+  window.length_us = end - begin;
+  for (TimelineEvent event : events) {
+    if (event.kind == "step" || event.end_us < begin || event.begin_us > end) continue;
+    event.begin_us = std::max(event.begin_us, begin) - begin;
+    event.end_us = std::min(event.end_us, end) - begin;
+    window.events.push_back(std::move(event));
+  }
+  return window;
+}
+
+bool ShowsAPlan(const TimelineWindow& window) {
+  return std::any_of(window.events.begin(), window.events.end(),
+                     [](const TimelineEvent& event) { return event.kind == "plan"; });
+}
+
+}  // namespace
+
 TimelineWindow MiddleStep(const std::vector<TimelineEvent>& events) {
   std::set<uint32_t> ranks;
   std::map<uint64_t, std::set<uint32_t>> ranks_of_step;
@@ -96,25 +126,16 @@ TimelineWindow MiddleStep(const std::vector<TimelineEvent>& events) {
   for (const auto& step : ranks_of_step) {
     if (step.second.size() == ranks.size()) steps.push_back(step.first);
   }
-  TimelineWindow window;
-  if (steps.empty()) return window;
-  window.step = steps[steps.size() / 2];
-  double begin = 0, end = 0;
-  bool first = true;
-  for (const TimelineEvent& event : events) {
-    if (event.step != window.step || RunsAhead(event)) continue;
-    begin = first ? event.begin_us : std::min(begin, event.begin_us);
-    end = first ? event.end_us : std::max(end, event.end_us);
-    first = false;
+  if (steps.empty()) return TimelineWindow();
+  const uint64_t middle = steps[steps.size() / 2];
+  const auto distance = [middle](uint64_t step) { return step > middle ? step - middle : middle - step; };
+  std::stable_sort(steps.begin(), steps.end(),
+                   [&](uint64_t a, uint64_t b) { return distance(a) < distance(b); });
+  for (const uint64_t step : steps) {
+    TimelineWindow window = WindowOf(step, events);
+    if (ShowsAPlan(window)) return window;
   }
-  window.length_us = end - begin;
-  for (TimelineEvent event : events) {
-    if (event.end_us < begin || event.begin_us > end) continue;
-    event.begin_us = std::max(event.begin_us, begin) - begin;
-    event.end_us = std::min(event.end_us, end) - begin;
-    window.events.push_back(std::move(event));
-  }
-  return window;
+  return WindowOf(middle, events);
 }
 
 double OverlappedShare(const std::vector<TimelineEvent>& events, uint32_t rank) {

@@ -32,8 +32,9 @@ struct TimelineWindow {
   std::vector<TimelineEvent> events;  // all that overlap the stretch, times from its begin, cut to it
 };
 
-// The step in the middle of those that all ranks recorded; its stretch begins with its first event of the MoE
-// path or the model and ends with its last. Empty when the ranks have no step in common.
+// Of the steps that all ranks recorded, the one nearest the middle beside which a plan was fetched, or else
+// the middle one. Its stretch begins with its first event that is not done ahead and ends with its last;
+// events of kind "step" (the whole of it) are left out. Empty when the ranks have no step in common.
 TimelineWindow MiddleStep(const std::vector<TimelineEvent>& events);
 
 // Of the time some chunk was under way in dispatch or combine on `rank`, the share in which the same rank was

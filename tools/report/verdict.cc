@@ -24,7 +24,7 @@ std::string Loss(const RunMetrics& table, const RunMetrics& learned) {
   const double difference = (b - a) / b;
   if (std::fabs(difference) < kSameLoss) {
     return absl::StrFormat(
-        "Neither run won: the validation losses differ by less than 0.5 %% (table %s learned router's).",
+        "Neither run won: the validation losses differ by less than 0.5 %% (the table's first: %s).",
         numbers);
   }
   if (difference > 0) {

@@ -48,6 +48,20 @@ TEST(TimelineTest, TheMiddleCommonStepIsShownWithWhatRanBesideIt) {
   EXPECT_EQ(window.events[2].end_us, 10);
 }
 
+TEST(TimelineTest, AStepBesideWhichAPlanCameIsPreferredAndTheWholeStepIsNoEvent) {
+  std::vector<TimelineEvent> events;
+  for (uint64_t step = 0; step < 4; ++step) {
+    events.push_back(Event(step, 0, "step", 100.0 * step, 100.0 * step + 90));
+    events.push_back(Event(step, 0, "compute", 100.0 * step + 10, 100.0 * step + 20));
+  }
+  EXPECT_EQ(MiddleStep(events).step, 2);
+  events.push_back(Event(3, 0, "plan", 130, 140));
+  const TimelineWindow window = MiddleStep(events);
+  EXPECT_EQ(window.step, 1);
+  EXPECT_EQ(window.length_us, 90);
+  EXPECT_EQ(window.events.size(), 2);
+}
+
 TEST(TimelineTest, RanksWithoutACommonStepShowNothing) {
   EXPECT_TRUE(MiddleStep({Event(0, 0, "compute", 0, 1), Event(1, 1, "compute", 0, 1)}).events.empty());
   EXPECT_TRUE(MiddleStep({}).events.empty());

@@ -3,7 +3,7 @@
   var data = JSON.parse(document.getElementById("data").textContent);
   var whole = d3.format(",");
   var LANES = ["plan", "fetch", "dispatch", "compute", "combine", "other"];
-  var LANE_OF = { plan: "plan", layout: "plan", fetch: "fetch", dispatch: "dispatch", compute: "compute", combine: "combine" };
+  var LANE_OF = { plan: "plan", layout: "plan", fetch: "fetch", write_back: "fetch", migrate: "fetch", dispatch: "dispatch", compute: "compute", combine: "combine" };
 
   function color(name) { return "var(--" + name + ")"; }
   function clear(node) { while (node.firstChild) node.removeChild(node.firstChild); }
@@ -146,7 +146,7 @@
         .data(t.events.filter(function (e) { return e.rank === rank; })).enter().append("rect")
         .attr({
           class: "event", x: function (e) { return x(e.begin_us / 1000); }, y: function (e) { return y0 + LANES.indexOf(LANE_OF[e.kind] || "other") * lane + 3; },
-          width: function (e) { return Math.max(.75, x(e.end_us / 1000) - x(e.begin_us / 1000)); }, height: lane - 5
+          width: function (e) { return Math.max(1.5, x(e.end_us / 1000) - x(e.begin_us / 1000)); }, height: lane - 5
         })
         .style("fill", function (e) { return color(LANE_OF[e.kind] || "other"); })
         .append("title").text(function (e) {
