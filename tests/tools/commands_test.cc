@@ -7,16 +7,34 @@
 namespace grouter {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::Outcome;
 using testing::RunProgram;
-using ::testing::HasSubstr;
 
 TEST(CommandsTest, EveryStepOfTheMainJobIsACommandWithHelp) {
-  const std::vector<std::vector<std::string>> commands = {
-      {"corpus"}, {"tokenize"}, {"index"}, {"distill"}, {"fold"}, {"expand"}, {"tune"}, {"audit"}, {"route"},
-      {"place"}, {"train"}, {"report"}, {"run"}, {"job", "make"}, {"plan", "get"}, {"table", "inspect"},
-      {"table", "verify"}, {"table", "stats"}, {"table", "merge"}, {"table", "slice"}, {"table", "diff"},
-      {"table", "import"}, {"table", "export"}};
+  const std::vector<std::vector<std::string>> commands = {{"corpus"},
+                                                          {"tokenize"},
+                                                          {"index"},
+                                                          {"distill"},
+                                                          {"fold"},
+                                                          {"expand"},
+                                                          {"tune"},
+                                                          {"audit"},
+                                                          {"route"},
+                                                          {"place"},
+                                                          {"train"},
+                                                          {"report"},
+                                                          {"run"},
+                                                          {"job", "make"},
+                                                          {"plan", "get"},
+                                                          {"table", "inspect"},
+                                                          {"table", "verify"},
+                                                          {"table", "stats"},
+                                                          {"table", "merge"},
+                                                          {"table", "slice"},
+                                                          {"table", "diff"},
+                                                          {"table", "import"},
+                                                          {"table", "export"}};
   for (std::vector<std::string> arguments : commands) {
     arguments.push_back("--help");
     const Outcome outcome = RunProgram(AddAllCommands, arguments);
@@ -27,7 +45,8 @@ TEST(CommandsTest, EveryStepOfTheMainJobIsACommandWithHelp) {
 
 TEST(CommandsTest, TheOverviewListsThem) {
   const Outcome outcome = RunProgram(AddAllCommands, {"--help"});
-  for (const char* name : {"corpus", "distill", "place", "run", "table"}) EXPECT_THAT(outcome.out, HasSubstr(name));
+  for (const char* name : {"corpus", "distill", "place", "run", "table"})
+    EXPECT_THAT(outcome.out, HasSubstr(name));
 }
 
 }  // namespace

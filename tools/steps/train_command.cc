@@ -82,6 +82,7 @@ ProcessSpec Rank(const Options& options, uint32_t rank, uint16_t port, const std
   spec.environment = {{"RANK", absl::StrCat(rank)},        {"WORLD_SIZE", absl::StrCat(options.ranks)},
                       {"LOCAL_RANK", absl::StrCat(rank)},  {"MASTER_ADDR", "127.0.0.1"},
                       {"MASTER_PORT", absl::StrCat(port)}, {"OMP_NUM_THREADS", threads},
+                      {"OMP_WAIT_POLICY", "passive"},  // cores may be shared: do not spin
                       {"MKL_NUM_THREADS", threads}};
   spec.log_path = JoinPath(options.logs, absl::StrCat("rank", rank, ".log"));
   spec.output_path = JoinPath(options.logs, absl::StrCat("rank", rank, ".json"));

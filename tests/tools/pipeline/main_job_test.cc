@@ -17,7 +17,12 @@ namespace fs = std::filesystem;
 class MainJobTest : public ::testing::Test {
  protected:
   MainJobTest() {
-    paths_ = {"/bin/grouter", "/bin/grouter_server", "/bin/grouter_trainer", "grpcurl", "/text", "/ranks",
+    paths_ = {"/bin/grouter",
+              "/bin/grouter_server",
+              "/bin/grouter_trainer",
+              "grpcurl",
+              "/text",
+              "/ranks",
               ::testing::TempDir() + "/main_job"};
     fs::remove_all(paths_.folder);
     settings_ = ParseSettings(Read("deploy/configs/demo_quick.json"), "s").value();
@@ -73,8 +78,10 @@ TEST_F(MainJobTest, BothRunsHaveTheSameModelJobAndOptimizer) {
 TEST_F(MainJobTest, TheServerReadsItsConfiguration) {
   ASSERT_TRUE(MakeMainJob(settings_, paths_).ok());
   const std::string path = paths_.folder + "/config/server.textproto";
-  const auto config = MergeText(DefaultConfig(), Read(path), path);
+  auto config = MergeText(DefaultConfig(), Read(path), path);
   ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->roots(0), "serve");  // relative to the pipeline's folder, where the server is started
+  config->set_roots(0, paths_.folder + "/serve");
   EXPECT_TRUE(ValidateConfig(*config).ok()) << ValidateConfig(*config);
 }
 
@@ -83,7 +90,8 @@ TEST_F(MainJobTest, SettingsReachTheStepsThatTheyConcernOnly) {
   settings_.distill_tokens += 1;
   const auto after = MakeMainJob(settings_, paths_).value();
   for (size_t i = 0; i < before.steps.size(); ++i) {
-    EXPECT_EQ(before.steps[i].argv == after.steps[i].argv, before.steps[i].name != "distill") << before.steps[i].name;
+    EXPECT_EQ(before.steps[i].argv == after.steps[i].argv, before.steps[i].name != "distill")
+        << before.steps[i].name;
   }
 }
 

@@ -8,17 +8,19 @@ namespace grouter {
 namespace {
 
 using testing::FreshFolder;
+using ::testing::HasSubstr;
 using testing::RunProgram;
 using testing::WriteText;
-using ::testing::HasSubstr;
 
 TEST(RunCommandTest, MissingSettingsAndProgramsAreNamed) {
   const std::string folder = FreshFolder();
-  auto outcome = RunProgram(AddRunCommand, {"run", "--text", folder, "--ranks", folder, "--settings", "/no/settings"});
+  auto outcome =
+      RunProgram(AddRunCommand, {"run", "--text", folder, "--ranks", folder, "--settings", "/no/settings"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("/no/settings"));
-  outcome = RunProgram(AddRunCommand, {"run", "--text", folder, "--ranks", folder, "--settings",
-                                       "deploy/configs/demo_quick.json", "--programs", folder, "--out", folder + "/out"});
+  outcome = RunProgram(AddRunCommand,
+                       {"run", "--text", folder, "--ranks", folder, "--settings",
+                        "deploy/configs/demo_quick.json", "--programs", folder, "--out", folder + "/out"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("grouter_server is not there"));
 }
@@ -27,9 +29,9 @@ TEST(RunCommandTest, AMissingFolderOfTextsEndsTheFirstStepWithItsName) {
   const std::string folder = FreshFolder();
   for (const char* program : {"grouter_server", "grouter_trainer"}) WriteText(folder + "/" + program, "");
   WriteText(folder + "/ranks", "");
-  const auto outcome =
-      RunProgram(AddRunCommand, {"run", "--text", folder + "/no_text", "--ranks", folder + "/ranks", "--settings",
-                                 "deploy/configs/demo_quick.json", "--programs", folder, "--out", folder + "/out"});
+  const auto outcome = RunProgram(
+      AddRunCommand, {"run", "--text", folder + "/no_text", "--ranks", folder + "/ranks", "--settings",
+                      "deploy/configs/demo_quick.json", "--programs", folder, "--out", folder + "/out"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("step corpus"));
   EXPECT_THAT(outcome.err, HasSubstr("no_text"));

@@ -129,8 +129,8 @@ TEST_F(RunnerTest, StandardOutputBecomesTheStepsResult) {
 }
 
 TEST_F(RunnerTest, TheServerRunsForTheStepsThatNeedItAndIsEndedAfterwards) {
-  options_.server.argv = {
-      "/bin/sh", "-c", "echo $$ > server.pid; echo 'listening on 127.0.0.1:4242' >&2; exec sleep 1000"};
+  options_.server.argv = {"/bin/sh", "-c",
+                          "echo $$ > server.pid; echo 'listening on 127.0.0.1:4242' >&2; exec sleep 1000"};
   steps_[1] = Shell("join", "kill -0 $(cat server.pid) && echo {server} > c", {"b"}, {"c"});
   steps_[1].needs_server = true;
   ASSERT_TRUE(Run().ok()) << err_.str();

@@ -34,8 +34,8 @@ TEST(SettingsTest, AllProblemsAreToldAtOnce) {
   const auto settings = ParseSettings(text, "f.json");
   EXPECT_EQ(settings.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(settings.status().message()),
-              AllOf(HasSubstr("ranks is missing"), HasSubstr("rank is unknown"), HasSubstr("vocab_size is no number"),
-                    HasSubstr("f.json")));
+              AllOf(HasSubstr("ranks is missing"), HasSubstr("rank is unknown"),
+                    HasSubstr("vocab_size is no number"), HasSubstr("f.json")));
 }
 
 TEST(SettingsTest, WhatIsNoObjectIsRefused) {

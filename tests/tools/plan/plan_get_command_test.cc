@@ -21,8 +21,11 @@ class PlanGetCommandTest : public ::testing::Test {
     return RunInGroup("plan", AddPlanGetCommand, arguments);
   }
   std::vector<std::string> Here(const std::string& step, const std::string& rank) {
-    return {"--tables", folder_ + "/table", "--schedule", folder_ + "/train.schedule", "--step", step, "--rank", rank,
-            "--out", folder_ + "/plan"};
+    return {"--tables",   folder_ + "/table",
+            "--schedule", folder_ + "/train.schedule",
+            "--step",     step,
+            "--rank",     rank,
+            "--out",      folder_ + "/plan"};
   }
   std::string folder_;
 };

@@ -11,7 +11,8 @@
 namespace grouter {
 namespace testing {
 
-// FOLDER/table (8 experts, 24 samples of 8 tokens, low experts busier) and FOLDER/model.json (two MoE layers).
+// FOLDER/table (8 experts, 24 samples of 8 tokens, low experts busier) and FOLDER/model.json (two MoE
+// layers).
 inline void MakeTableAndModel(const std::string& folder) {
   RandomTableOptions options;
   options.lengths.assign(24, 8);
@@ -25,18 +26,29 @@ inline void MakeTableAndModel(const std::string& folder) {
 
 // And FOLDER/draft.json for two ranks.
 inline Outcome MakeDraft(const std::string& folder, std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {"make", "--tables", folder + "/table", "--model", folder + "/model.json",
-                                        "--out", folder + "/draft.json", "--ranks_per_node", "2",
-                                        "--samples_per_step", "4", "--chunks", "2", "--json"};
+  std::vector<std::string> arguments = {"make",
+                                        "--tables",
+                                        folder + "/table",
+                                        "--model",
+                                        folder + "/model.json",
+                                        "--out",
+                                        folder + "/draft.json",
+                                        "--ranks_per_node",
+                                        "2",
+                                        "--samples_per_step",
+                                        "4",
+                                        "--chunks",
+                                        "2",
+                                        "--json"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return RunInGroup("job", AddJobMakeCommand, arguments);
 }
 
 // And FOLDER/train.schedule, FOLDER/job.json.
 inline Outcome PlaceJob(const std::string& folder) {
-  return RunProgram(AddPlaceCommand,
-                    {"place", "--job", folder + "/draft.json", "--tables", folder + "/table", "--out_schedule",
-                     folder + "/train.schedule", "--out_job", folder + "/job.json", "--iterations", "2000", "--json"});
+  return RunProgram(AddPlaceCommand, {"place", "--job", folder + "/draft.json", "--tables", folder + "/table",
+                                      "--out_schedule", folder + "/train.schedule", "--out_job",
+                                      folder + "/job.json", "--iterations", "2000", "--json"});
 }
 
 }  // namespace testing

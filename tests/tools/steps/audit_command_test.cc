@@ -12,15 +12,17 @@ TEST(AuditCommandTest, ACausalRouterPassesAndATablesRoutesAreItsRouters) {
   const std::string folder = FreshFolder();
   MakeSmallCorpus(folder);
   MakeSmallRouter(folder);
-  Outcome outcome = RunProgram(AddAuditCommand, WithCorpus(folder, {"audit", "--router", folder + "/router"}));
+  Outcome outcome =
+      RunProgram(AddAuditCommand, WithCorpus(folder, {"audit", "--router", folder + "/router"}));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
   EXPECT_EQ(outcome.json()["changed"], 0);
   ASSERT_EQ(RunProgram(AddRouteCommand, WithCorpus(folder, {"route", "--router", folder + "/router", "--out",
                                                             folder + "/table"}))
                 .exit_code,
             0);
-  outcome = RunProgram(AddAuditCommand, WithCorpus(folder, {"audit", "--router", folder + "/router", "--table",
-                                                            folder + "/table"}));
+  outcome =
+      RunProgram(AddAuditCommand,
+                 WithCorpus(folder, {"audit", "--router", folder + "/router", "--table", folder + "/table"}));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_GT(outcome.json()["compared"], 0);
   EXPECT_EQ(outcome.json()["different"], 0);

@@ -7,16 +7,16 @@ namespace grouter {
 namespace {
 
 using testing::FreshFolder;
+using ::testing::HasSubstr;
 using testing::RunProgram;
 using testing::WriteText;
-using ::testing::HasSubstr;
 
 TEST(CorpusCommandTest, CollectsAFolderAndCountsIt) {
   const std::string folder = FreshFolder();
   WriteText(folder + "/text/de/a.txt", "guten Tag");
   WriteText(folder + "/text/fr/b.txt", "bonjour");
-  const auto outcome =
-      RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/text", "--out", folder + "/corpus", "--json"});
+  const auto outcome = RunProgram(
+      AddCorpusCommand, {"corpus", "--from", folder + "/text", "--out", folder + "/corpus", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.json()["documents"], 2);
   EXPECT_EQ(outcome.json()["bytes"], 16);
@@ -25,11 +25,13 @@ TEST(CorpusCommandTest, CollectsAFolderAndCountsIt) {
 
 TEST(CorpusCommandTest, AMissingOrEmptyFolderIsAWrongInputAndMakesNothing) {
   const std::string folder = FreshFolder();
-  auto outcome = RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/no", "--out", folder + "/corpus"});
+  auto outcome =
+      RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/no", "--out", folder + "/corpus"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr(folder + "/no"));
   std::filesystem::create_directories(folder + "/empty");
-  outcome = RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/empty", "--out", folder + "/corpus"});
+  outcome =
+      RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/empty", "--out", folder + "/corpus"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("grouter: error: "));
   EXPECT_FALSE(std::filesystem::exists(folder + "/corpus/corpus.json"));

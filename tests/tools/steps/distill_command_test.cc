@@ -15,11 +15,11 @@ TEST(DistillCommandTest, MakesARouterOfTheTeachersExpertsAndMeasuresIt) {
   SmallTeacher teacher;
   teacher.vocab_size = 261;
   const std::string teacher_folder = teacher.Write("distill_command_teacher");
-  const Outcome outcome = RunProgram(
-      AddDistillCommand,
-      WithCorpus(folder, {"distill", "--teacher", teacher_folder, "--out", folder + "/router", "--hidden_size",
-                          "16", "--blocks", "1", "--heads", "2", "--mlp_size", "24", "--train_tokens", "20000",
-                          "--tokens_per_step", "500"}));
+  const Outcome outcome =
+      RunProgram(AddDistillCommand,
+                 WithCorpus(folder, {"distill", "--teacher", teacher_folder, "--out", folder + "/router",
+                                     "--hidden_size", "16", "--blocks", "1", "--heads", "2", "--mlp_size",
+                                     "24", "--train_tokens", "20000", "--tokens_per_step", "500"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_LT(outcome.json()["last_loss"], outcome.json()["first_loss"]);
   EXPECT_GT(outcome.json()["recall"], 0.25);
@@ -32,8 +32,9 @@ TEST(DistillCommandTest, MakesARouterOfTheTeachersExpertsAndMeasuresIt) {
 TEST(DistillCommandTest, AMissingTeacherIsNamed) {
   const std::string folder = FreshFolder();
   MakeSmallCorpus(folder);
-  const Outcome outcome = RunProgram(AddDistillCommand, WithCorpus(folder, {"distill", "--teacher", "/no/teacher",
-                                                                            "--out", folder + "/router"}));
+  const Outcome outcome =
+      RunProgram(AddDistillCommand,
+                 WithCorpus(folder, {"distill", "--teacher", "/no/teacher", "--out", folder + "/router"}));
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("/no/teacher"));
 }

@@ -12,9 +12,9 @@ TEST(ExpandCommandTest, MakesARouterForMoreExperts) {
   const std::string folder = FreshFolder();
   MakeSmallCorpus(folder);
   MakeSmallRouter(folder);
-  const Outcome outcome = RunProgram(
-      AddExpandCommand,
-      WithCorpus(folder, {"expand", "--router", folder + "/router", "--out", folder + "/more", "--experts", "11"}));
+  const Outcome outcome =
+      RunProgram(AddExpandCommand, WithCorpus(folder, {"expand", "--router", folder + "/router", "--out",
+                                                       folder + "/more", "--experts", "11"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(LoadRouter(folder + "/more").value().spec.shape.num_experts, 11);
 }

@@ -12,9 +12,9 @@ TEST(FoldCommandTest, MakesARouterForFewerExperts) {
   const std::string folder = FreshFolder();
   MakeSmallCorpus(folder);
   MakeSmallRouter(folder);
-  const Outcome outcome = RunProgram(
-      AddFoldCommand,
-      WithCorpus(folder, {"fold", "--router", folder + "/router", "--out", folder + "/folded", "--experts", "5"}));
+  const Outcome outcome =
+      RunProgram(AddFoldCommand, WithCorpus(folder, {"fold", "--router", folder + "/router", "--out",
+                                                     folder + "/folded", "--experts", "5"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.json()["num_experts_before"], 8);
   EXPECT_EQ(outcome.json()["num_experts_after"], 5);
@@ -28,9 +28,9 @@ TEST(FoldCommandTest, MoreExpertsThanThereAreIsAWrongInput) {
   const std::string folder = FreshFolder();
   MakeSmallCorpus(folder);
   MakeSmallRouter(folder);
-  const Outcome outcome = RunProgram(
-      AddFoldCommand,
-      WithCorpus(folder, {"fold", "--router", folder + "/router", "--out", folder + "/folded", "--experts", "9"}));
+  const Outcome outcome =
+      RunProgram(AddFoldCommand, WithCorpus(folder, {"fold", "--router", folder + "/router", "--out",
+                                                     folder + "/folded", "--experts", "9"}));
   EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
   EXPECT_FALSE(std::filesystem::exists(folder + "/folded/router.json"));
 }

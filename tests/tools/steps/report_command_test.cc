@@ -7,9 +7,9 @@ namespace grouter {
 namespace {
 
 using testing::FreshFolder;
+using ::testing::HasSubstr;
 using testing::RunProgram;
 using testing::WriteText;
-using ::testing::HasSubstr;
 
 TEST(ReportCommandTest, WritesOnePage) {
   const std::string folder = FreshFolder();

@@ -20,17 +20,20 @@ void MakeSmallCorpus(const std::string& folder) {
   for (int i = 0; i < 20; ++i) {
     const std::string text = absl::StrCat("the weather of day ", i, " was fine and then it was not. ");
     WriteText(absl::StrCat(folder, "/text/one/", i, ".txt"), absl::StrCat(text, text));
-    WriteText(absl::StrCat(folder, "/text/two/", i, ".txt"), absl::StrCat("int f", i, "() { return ", i, "; }\n"));
+    WriteText(absl::StrCat(folder, "/text/two/", i, ".txt"),
+              absl::StrCat("int f", i, "() { return ", i, "; }\n"));
   }
   WriteText(folder + "/ranks", ByteRanks());
-  ASSERT_EQ(RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/text", "--out", folder + "/corpus"}).exit_code,
-            0);
-  ASSERT_EQ(RunProgram(AddTokenizeCommand, {"tokenize", "--corpus", folder + "/corpus", "--ranks", folder + "/ranks",
-                                            "--out", folder + "/tokens"})
+  ASSERT_EQ(RunProgram(AddCorpusCommand, {"corpus", "--from", folder + "/text", "--out", folder + "/corpus"})
                 .exit_code,
             0);
-  ASSERT_EQ(RunProgram(AddIndexCommand, {"index", "--tokens", folder + "/tokens", "--out", folder + "/samples.index",
-                                         "--sequence_length", "16", "--splits", "train=80", "valid=20"})
+  ASSERT_EQ(RunProgram(AddTokenizeCommand, {"tokenize", "--corpus", folder + "/corpus", "--ranks",
+                                            folder + "/ranks", "--out", folder + "/tokens"})
+                .exit_code,
+            0);
+  ASSERT_EQ(RunProgram(AddIndexCommand,
+                       {"index", "--tokens", folder + "/tokens", "--out", folder + "/samples.index",
+                        "--sequence_length", "16", "--splits", "train=80", "valid=20"})
                 .exit_code,
             0);
 }

@@ -15,7 +15,8 @@ namespace testing {
 // FOLDER/router: 8 experts, k 2, with the tokenizer of FOLDER/samples.index.
 inline void MakeSmallRouter(const std::string& folder, Causality causality = Causality::kCausal) {
   RouterSpec spec;
-  spec.shape = {/*vocab_size=*/261, /*hidden_size=*/16, /*num_blocks=*/1, /*num_heads=*/2, /*mlp_size=*/24,
+  spec.shape = {/*vocab_size=*/261, /*hidden_size=*/16, /*num_blocks=*/1,
+                /*num_heads=*/2,    /*mlp_size=*/24,
                 /*num_experts=*/8};
   spec.gate.k = 2;
   spec.causality = causality;

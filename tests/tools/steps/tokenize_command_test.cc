@@ -8,10 +8,10 @@ namespace {
 
 using testing::ByteRanks;
 using testing::FreshFolder;
+using ::testing::HasSubstr;
 using testing::Outcome;
 using testing::RunProgram;
 using testing::WriteText;
-using ::testing::HasSubstr;
 
 class TokenizeCommandTest : public ::testing::Test {
  protected:
@@ -21,8 +21,8 @@ class TokenizeCommandTest : public ::testing::Test {
   }
   Outcome Tokenize(const std::string& ranks, std::vector<std::string> more = {}) {
     WriteText(folder_ + "/ranks", ranks);
-    std::vector<std::string> arguments = {"tokenize", "--corpus", folder_ + "/corpus", "--ranks", folder_ + "/ranks",
-                                          "--out", folder_ + "/tokens", "--json"};
+    std::vector<std::string> arguments = {"tokenize",         "--corpus", folder_ + "/corpus", "--ranks",
+                                          folder_ + "/ranks", "--out",    folder_ + "/tokens", "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunProgram(AddTokenizeCommand, arguments);
   }
@@ -39,8 +39,9 @@ TEST_F(TokenizeCommandTest, WritesAPairAndItsFacts) {
 
 TEST_F(TokenizeCommandTest, ACutOrRepeatedRankFileIsAWrongInputAndMakesNothing) {
   const std::string ranks = ByteRanks();
-  for (const std::string& bad : {ranks.substr(0, ranks.size() - 4), ranks + ranks.substr(0, ranks.find('\n') + 1),
-                                 ranks.substr(0, ranks.size() / 2), std::string()}) {
+  for (const std::string& bad :
+       {ranks.substr(0, ranks.size() - 4), ranks + ranks.substr(0, ranks.find('\n') + 1),
+        ranks.substr(0, ranks.size() / 2), std::string()}) {
     const Outcome outcome = Tokenize(bad);
     EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(folder_ + "/ranks"));

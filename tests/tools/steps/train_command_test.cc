@@ -7,10 +7,10 @@ namespace grouter {
 namespace {
 
 using testing::FreshFolder;
+using ::testing::HasSubstr;
 using testing::Outcome;
 using testing::RunProgram;
 using testing::WriteText;
-using ::testing::HasSubstr;
 
 // A stand-in for the trainer: a shell script that sees arguments and environment.
 class TrainCommandTest : public ::testing::Test {
@@ -19,8 +19,9 @@ class TrainCommandTest : public ::testing::Test {
   Outcome Train(const std::string& script, std::vector<std::string> more = {}) {
     WriteText(folder_ + "/trainer", "#!/bin/sh\n" + script);
     std::filesystem::permissions(folder_ + "/trainer", std::filesystem::perms::owner_all);
-    std::vector<std::string> arguments = {"train", "--config", "c.json", "--out", folder_ + "/out", "--trainer",
-                                          folder_ + "/trainer", "--ranks", "2", "--json"};
+    std::vector<std::string> arguments = {
+        "train",     "--config",           "c.json",  "--out", folder_ + "/out",
+        "--trainer", folder_ + "/trainer", "--ranks", "2",     "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunProgram(AddTrainCommand, arguments);
   }
@@ -28,9 +29,9 @@ class TrainCommandTest : public ::testing::Test {
 };
 
 TEST_F(TrainCommandTest, EveryRankGetsItsPlaceInTheWorldAndRank0sSummaryIsTheResult) {
-  const Outcome outcome = Train(
-      "echo \"$RANK of $WORLD_SIZE at $MASTER_ADDR:$MASTER_PORT local $LOCAL_RANK\" > " + folder_ +
-      "/seen$RANK\nif [ $RANK = 0 ]; then echo '{\"num_steps\":5,\"valid_loss\":3.5}'; fi\n");
+  const Outcome outcome =
+      Train("echo \"$RANK of $WORLD_SIZE at $MASTER_ADDR:$MASTER_PORT local $LOCAL_RANK\" > " + folder_ +
+            "/seen$RANK\nif [ $RANK = 0 ]; then echo '{\"num_steps\":5,\"valid_loss\":3.5}'; fi\n");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.json()["valid_loss"], 3.5);
   EXPECT_EQ(outcome.json()["ranks"], 2);
@@ -47,8 +48,8 @@ TEST_F(TrainCommandTest, EveryRankGetsItsPlaceInTheWorldAndRank0sSummaryIsTheRes
 }
 
 TEST_F(TrainCommandTest, ServersAndResidentExpertsAreHandedOn) {
-  const Outcome outcome = Train("echo \"$@\" >&2; echo '{}'",
-                                {"--server", "a:1", "b:2", "--resident_experts", "3", "--server_timeout", "7s"});
+  const Outcome outcome = Train("echo \"$@\" >&2; echo '{}'", {"--server", "a:1", "b:2", "--resident_experts",
+                                                               "3", "--server_timeout", "7s"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   std::ifstream log(folder_ + "/out/logs/rank0.log");
   std::string line;
@@ -60,7 +61,8 @@ TEST_F(TrainCommandTest, ServersAndResidentExpertsAreHandedOn) {
 }
 
 TEST_F(TrainCommandTest, ItResumesFromTheNewestCompleteCheckpointOnly) {
-  for (const char* step : {"step_5", "step_20"}) WriteText(folder_ + "/out/checkpoints/" + step + "/state.json", "{}");
+  for (const char* step : {"step_5", "step_20"})
+    WriteText(folder_ + "/out/checkpoints/" + step + "/state.json", "{}");
   std::filesystem::create_directories(folder_ + "/out/checkpoints/step_30");
   ASSERT_EQ(Train("echo \"$@\" >&2; echo '{}'", {"--resume"}).exit_code, 0);
   std::ifstream log(folder_ + "/out/logs/rank1.log");
@@ -84,8 +86,8 @@ TEST_F(TrainCommandTest, ARunBeyondItsDeadlineIsEnded) {
 }
 
 TEST_F(TrainCommandTest, AMissingTrainerIsNamed) {
-  const Outcome outcome =
-      RunProgram(AddTrainCommand, {"train", "--config", "c", "--out", folder_ + "/out", "--trainer", "/no/trainer"});
+  const Outcome outcome = RunProgram(
+      AddTrainCommand, {"train", "--config", "c", "--out", folder_ + "/out", "--trainer", "/no/trainer"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("/no/trainer"));
 }

@@ -13,11 +13,11 @@ TEST(TuneCommandTest, MakesTheLoadMoreEvenWithEitherMethod) {
   MakeSmallCorpus(folder);
   MakeSmallRouter(folder);
   for (const char* method : {"load_balance_loss", "selection_bias"}) {
-    const Outcome outcome = RunProgram(
-        AddTuneCommand,
-        WithCorpus(folder, {"tune", "--router", folder + "/router", "--out", folder + "/" + method, "--method", method,
-                            "--train_tokens", "40000", "--tokens_per_step", "1000", "--learning_rate", "0.05",
-                            "--bias_rate", "0.5"}));
+    const Outcome outcome =
+        RunProgram(AddTuneCommand,
+                   WithCorpus(folder, {"tune", "--router", folder + "/router", "--out", folder + "/" + method,
+                                       "--method", method, "--train_tokens", "40000", "--tokens_per_step",
+                                       "1000", "--learning_rate", "0.05", "--bias_rate", "0.5"}));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_LT(outcome.json()["max_vio_after"], outcome.json()["max_vio_before"]) << method;
     EXPECT_TRUE(LoadRouter(folder + "/" + method).ok());

@@ -16,8 +16,8 @@ TEST(TableImportCommandTest, WhatWasExportedComesBackAsTheSameRoutes) {
                 .exit_code,
             0);
   const Outcome outcome = RunInGroup("table", AddTableImportCommand,
-                                     {"import", folder + "/t.npz", "--format", "npz", "--out", folder + "/back",
-                                      "--experts", "8", "--json"});
+                                     {"import", folder + "/t.npz", "--format", "npz", "--out",
+                                      folder + "/back", "--experts", "8", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.json()["samples"], 6);
   EXPECT_EQ(outcome.json()["tokens"], 53);
@@ -30,8 +30,9 @@ TEST(TableImportCommandTest, AnIdBeyondTheExpertsIsAWrongInput) {
                        {"export", folder + "/t", "--format", "npz", "--out", folder + "/t.npz"})
                 .exit_code,
             0);
-  const Outcome outcome = RunInGroup("table", AddTableImportCommand,
-                                     {"import", folder + "/t.npz", "--out", folder + "/back", "--experts", "3"});
+  const Outcome outcome =
+      RunInGroup("table", AddTableImportCommand,
+                 {"import", folder + "/t.npz", "--out", folder + "/back", "--experts", "3"});
   EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
 }
 

@@ -17,8 +17,9 @@ TEST(TableMergeCommandTest, ShardsOfTwoFoldersBecomeTheSameTable) {
   ASSERT_TRUE(WriteRandomShard(options, index, 0, 2, folder + "/a", files).ok());
   ASSERT_TRUE(WriteRandomShard(options, index, 2, 2, folder + "/b", files).ok());
   const auto whole = MakeRandomTable(options, folder + "/whole");
-  const Outcome outcome = RunInGroup("table", AddTableMergeCommand,
-                                     {"merge", folder + "/a", folder + "/b", "--out", folder + "/merged", "--json"});
+  const Outcome outcome =
+      RunInGroup("table", AddTableMergeCommand,
+                 {"merge", folder + "/a", folder + "/b", "--out", folder + "/merged", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.json()["digest"], whole->content_digest().Hex());
 }

@@ -11,9 +11,9 @@ using namespace testing;  // NOLINT: this project's testing helpers
 TEST(TableSliceCommandTest, KeepsTheSamplesAskedFor) {
   const std::string folder = FreshFolder();
   MakeSmallTable(folder + "/t");
-  const Outcome outcome = RunInGroup("table", AddTableSliceCommand,
-                                     {"slice", folder + "/t", "--out", folder + "/s", "--first_sample", "1",
-                                      "--samples", "3", "--json"});
+  const Outcome outcome = RunInGroup(
+      "table", AddTableSliceCommand,
+      {"slice", folder + "/t", "--out", folder + "/s", "--first_sample", "1", "--samples", "3", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto slice = RoutingTable::Open(folder + "/s").value();
   EXPECT_EQ(slice->num_samples(), 3);

@@ -11,7 +11,8 @@ using namespace testing;  // NOLINT: this project's testing helpers
 TEST(TableStatsCommandTest, LoadAddsUpToTheSelections) {
   const std::string folder = FreshFolder();
   MakeSmallTable(folder + "/t");
-  const Outcome outcome = RunInGroup("table", AddTableStatsCommand, {"stats", folder + "/t", "--ranks", "3", "--json"});
+  const Outcome outcome =
+      RunInGroup("table", AddTableStatsCommand, {"stats", folder + "/t", "--ranks", "3", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto group = outcome.json()["layer_groups"][0];
   uint64_t selections = 0;
