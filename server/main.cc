@@ -1,6 +1,4 @@
 // grouter_server: serves routing tables and plans. See docs/server.md.
-#include <cstdio>
-#include <cstdlib>
 #include <iostream>
 
 #include "io/error.h"
@@ -17,8 +15,8 @@ int main(int argc, char** argv) {
     const std::string text = *entry;
     environment[text.substr(0, text.find('='))] = text.substr(std::min(text.size(), text.find('=') + 1));
   }
-  const auto command =
-      grouter::ReadCommandLine({argv + 1, argv + argc}, environment, grouter::FileSystem::Local());
+  auto& files = grouter::FileSystem::Local();
+  const auto command = grouter::ReadCommandLine({argv + 1, argv + argc}, environment, files);
   if (command.ok() && !command->print.empty()) {
     (command->exit_code == 0 ? std::cout : std::cerr) << command->print;
     return command->exit_code;
@@ -31,8 +29,8 @@ int main(int argc, char** argv) {
     if (status.ok()) {
       for (const std::string& address : (*server)->addresses())
         std::cout << "listening on " << address << std::endl;
-      if (!(*server)->http_address().empty())
-        std::cout << "http on " << (*server)->http_address() << std::endl;
+      const std::string http = (*server)->http_address();
+      if (!http.empty()) std::cout << "http on " << http << std::endl;
       grouter::ServeUntilSignal(command->config, server->get());
     }
   }

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "routing/planning/batch/column_counter.h"
+#include "routing/planning/counting/column_counter.h"
 #include "routing/planning/batch/sample_assignment.h"
 #include "routing/planning/job.h"
 #include "routing/planning/placement.h"

@@ -1,6 +1,6 @@
 // The counting loops behind ColumnCounter, one per instruction set. All give the same counts.
-#ifndef GROUTER_ROUTING_PLANNING_BATCH_COLUMN_KERNEL_H_
-#define GROUTER_ROUTING_PLANNING_BATCH_COLUMN_KERNEL_H_
+#ifndef GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_KERNEL_H_
+#define GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_KERNEL_H_
 
 #include <cstdint>
 
@@ -28,4 +28,4 @@ void CountColumnsAvx512(const ColumnRun& run, uint32_t id_width, uint32_t* count
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_PLANNING_BATCH_COLUMN_KERNEL_H_
+#endif  // GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_KERNEL_H_

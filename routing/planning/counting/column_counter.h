@@ -1,13 +1,13 @@
 // Counts, for a run of tokens, how many have at least one expert with a given property: "is expert e", "is on
 // rank r", "is on node n". Each property is a column; an expert has a set of columns. O(tokens), whatever the
 // number of columns, up to a few hundred.
-#ifndef GROUTER_ROUTING_PLANNING_BATCH_COLUMN_COUNTER_H_
-#define GROUTER_ROUTING_PLANNING_BATCH_COLUMN_COUNTER_H_
+#ifndef GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_COUNTER_H_
+#define GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_COUNTER_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "routing/planning/batch/column_kernel.h"
+#include "routing/planning/counting/column_kernel.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
@@ -41,4 +41,4 @@ class ColumnCounter {
 
 }  // namespace grouter
 
-#endif  // GROUTER_ROUTING_PLANNING_BATCH_COLUMN_COUNTER_H_
+#endif  // GROUTER_ROUTING_PLANNING_COUNTING_COLUMN_COUNTER_H_

@@ -1,4 +1,4 @@
-#include "routing/planning/batch/column_counter.h"
+#include "routing/planning/counting/column_counter.h"
 
 #include <set>
 

@@ -1,13 +1,13 @@
 // Runs of tokens that every counting kernel must count alike.
-#ifndef GROUTER_TESTS_ROUTING_PLANNING_BATCH_KERNEL_CASES_H_
-#define GROUTER_TESTS_ROUTING_PLANNING_BATCH_KERNEL_CASES_H_
+#ifndef GROUTER_TESTS_ROUTING_PLANNING_COUNTING_KERNEL_CASES_H_
+#define GROUTER_TESTS_ROUTING_PLANNING_COUNTING_KERNEL_CASES_H_
 
 #include <cstring>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "io/random.h"
-#include "routing/planning/batch/column_kernel.h"
+#include "routing/planning/counting/column_kernel.h"
 
 namespace grouter {
 namespace testing {
@@ -54,4 +54,4 @@ void ExpectKernelCounts(Kernel kernel) {
 }  // namespace testing
 }  // namespace grouter
 
-#endif  // GROUTER_TESTS_ROUTING_PLANNING_BATCH_KERNEL_CASES_H_
+#endif  // GROUTER_TESTS_ROUTING_PLANNING_COUNTING_KERNEL_CASES_H_

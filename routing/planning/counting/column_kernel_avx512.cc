@@ -5,12 +5,12 @@
 
 #include <cstdint>
 
-#include "routing/planning/batch/column_kernel.h"
+#include "routing/planning/counting/column_kernel.h"
 
 namespace grouter {
 namespace {
 
-#include "routing/planning/batch/column_kernel-inl.h"
+#include "routing/planning/counting/column_kernel-inl.h"
 
 using Vector256 = uint64_t __attribute__((vector_size(32)));
 using Vector512 = uint64_t __attribute__((vector_size(64)));

@@ -1,4 +1,4 @@
-#include "tests/routing/planning/batch/kernel_cases.h"
+#include "tests/routing/planning/counting/kernel_cases.h"
 
 namespace grouter {
 namespace {

@@ -1,12 +1,12 @@
 
 #include <cstdint>
 
-#include "routing/planning/batch/column_kernel.h"
+#include "routing/planning/counting/column_kernel.h"
 
 namespace grouter {
 namespace {
 
-#include "routing/planning/batch/column_kernel-inl.h"
+#include "routing/planning/counting/column_kernel-inl.h"
 
 }  // namespace
 
