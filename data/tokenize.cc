@@ -75,8 +75,12 @@ absl::StatusOr<TokenManifest> TokenizeCorpus(const Corpus& corpus, const Tokeniz
   manifest.num_tokens = writer.num_tokens();
   // The old pair loses its index before anything of the new one appears.
   GROUTER_RETURN_IF_ERROR(files.Remove(absl::StrCat(prefix, ".idx")));
-  GROUTER_RETURN_IF_ERROR(WriteFileAtomically(files, absl::StrCat(prefix, ".json"), manifest.ToJson()));
-  GROUTER_RETURN_IF_ERROR(writer.Finish());
+  const std::string manifest_path = absl::StrCat(prefix, ".json");
+  GROUTER_RETURN_IF_ERROR(WriteFileAtomically(files, manifest_path, manifest.ToJson()));
+  if (const absl::Status finished = writer.Finish(); !finished.ok()) {
+    files.Remove(manifest_path).IgnoreError();
+    return finished;
+  }
   return manifest;
 }
 

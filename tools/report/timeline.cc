@@ -92,8 +92,12 @@ TimelineWindow WindowOf(uint64_t step, const std::vector<TimelineEvent>& events)
   window.step = step;
   double begin = 0, end = 0;
   bool first = true;
+  // The step's own events bound it where the trainer wrote them: validation numbers its steps anew.
+  const bool bounded = std::any_of(events.begin(), events.end(), [step](const TimelineEvent& event) {
+    return event.step == step && event.kind == "step";
+  });
   for (const TimelineEvent& event : events) {
-    if (event.step != step || RunsAhead(event)) continue;
+    if (event.step != step || RunsAhead(event) || (bounded && event.kind != "step")) continue;
     begin = first ? event.begin_us : std::min(begin, event.begin_us);
     end = first ? event.end_us : std::max(end, event.end_us);
     first = false;

@@ -88,9 +88,9 @@ GroupingProblem ProblemOf(const JobDraft& draft, const LayerGroupStatistics& sta
 }
 
 absl::StatusOr<LayerPlacement> PlaceLayer(const JobDraft& draft, const LayerGroupStatistics& statistics,
-                                          const PlaceOptions& options, uint64_t seed) {
-  const GroupingProblem problem = ProblemOf(draft, statistics, options.load_cap);
-  const Grouping grouping = GroupExperts(problem, options.iterations, seed);
+                                          double load_cap, uint64_t iterations, uint64_t seed) {
+  const GroupingProblem problem = ProblemOf(draft, statistics, load_cap);
+  const Grouping grouping = GroupExperts(problem, iterations, seed);
   const uint32_t num_experts = static_cast<uint32_t>(statistics.load.size());
   std::vector<std::vector<uint32_t>> slots(draft.ep_size);
   for (uint32_t e = 0; e < num_experts; ++e) slots[grouping.rank_of_expert[e]].push_back(e);
@@ -152,6 +152,10 @@ absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
   return problems.ToStatus(absl::StatusCode::kFailedPrecondition, "placement");
 }
 
+// Affinity bought with imbalance pays only where links are slow, so the search runs under this many caps
+// between even and the one allowed; the predicted time decides.
+constexpr uint64_t kNumCaps = 4;
+
 }  // namespace
 
 absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tables& tables,
@@ -161,29 +165,37 @@ absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tabl
   const uint32_t num_experts = tables[0]->header().num_experts;
   std::vector<uint64_t> layers(groups, 0);
   for (uint32_t group : draft.model.layer_group_of_layer) ++layers[group];
+  std::vector<LayerGroupStatistics> statistics;
   LayerGroupStatistics whole;
-  PlacementEpoch epoch;
-  Placement contiguous;
   for (uint32_t l = 0; l < groups; ++l) {
-    GROUTER_ASSIGN_OR_RETURN(const LayerGroupStatistics statistics, BlendStatistics(draft, tables, l));
-    contiguous.push_back(LayerPlacement::Contiguous(num_experts, draft.ep_size));
-    if (options.one_grouping_per_layer_group) {
-      GROUTER_ASSIGN_OR_RETURN(LayerPlacement layer, PlaceLayer(draft, statistics, options, draft.seed + l));
-      epoch.placement.push_back(std::move(layer));
-    } else {
-      AddStatistics(statistics, layers[l], &whole);
-    }
+    GROUTER_ASSIGN_OR_RETURN(LayerGroupStatistics one, BlendStatistics(draft, tables, l));
+    if (!options.one_grouping_per_layer_group) AddStatistics(one, layers[l], &whole);
+    statistics.push_back(std::move(one));
   }
-  if (!options.one_grouping_per_layer_group) {
-    GROUTER_ASSIGN_OR_RETURN(const LayerPlacement layer, PlaceLayer(draft, whole, options, draft.seed));
-    epoch.placement.assign(groups, layer);
-  }
-  GROUTER_RETURN_IF_ERROR(CheckMemory(draft, epoch.placement));
+  if (!options.one_grouping_per_layer_group) statistics.assign(1, std::move(whole));
+
   PlacementSchedule schedule;
   schedule.draft = draft.digest();
-  GROUTER_ASSIGN_OR_RETURN(schedule.predicted_step_ns, PredictStepNs(draft, tables, epoch.placement));
+  schedule.epochs.resize(1);
+  for (uint64_t c = 0; c < kNumCaps; ++c) {
+    const double cap =
+        1.0 + (std::max(options.load_cap, 1.0) - 1.0) / static_cast<double>(uint64_t{1} << (2 * c));
+    Placement placement;
+    for (size_t l = 0; l < statistics.size(); ++l) {
+      GROUTER_ASSIGN_OR_RETURN(
+          LayerPlacement layer,
+          PlaceLayer(draft, statistics[l], cap, options.iterations / kNumCaps, draft.seed + l));
+      placement.push_back(std::move(layer));
+    }
+    placement.resize(groups, placement.back());
+    GROUTER_RETURN_IF_ERROR(CheckMemory(draft, placement));
+    GROUTER_ASSIGN_OR_RETURN(const uint64_t predicted, PredictStepNs(draft, tables, placement));
+    if (c > 0 && predicted >= schedule.predicted_step_ns) continue;
+    schedule.predicted_step_ns = predicted;
+    schedule.epochs[0].placement = std::move(placement);
+  }
+  const Placement contiguous(groups, LayerPlacement::Contiguous(num_experts, draft.ep_size));
   GROUTER_ASSIGN_OR_RETURN(schedule.contiguous_step_ns, PredictStepNs(draft, tables, contiguous));
-  schedule.epochs.push_back(std::move(epoch));
   return schedule;
 }
 

@@ -1,12 +1,13 @@
 // The ten lines that docs/table_format.md shows: compiled, run, and the same as on the page.
-#include "tests/routing/table/ten_lines.inc"
-
 #include <iostream>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "routing/table/routing_table.h"
 #include "tests/testing/tables/random_table.h"
+
+// Last: it uses what stands above, as the page says.
+#include "tests/routing/table/ten_lines.inc"
 
 namespace grouter {
 namespace {

@@ -62,6 +62,15 @@ TEST(TimelineTest, AStepBesideWhichAPlanCameIsPreferredAndTheWholeStepIsNoEvent)
   EXPECT_EQ(window.events.size(), 2);
 }
 
+TEST(TimelineTest, AValidationThatNumbersItsStepsAnewDoesNotStretchTheWindow) {
+  const TimelineWindow window =
+      MiddleStep({Event(1, 0, "step", 100, 190), Event(1, 0, "compute", 110, 120),
+                  Event(1, 0, "write_back", 5000, 5010), Event(1, 0, "fetch", 4990, 5000)});
+  EXPECT_EQ(window.length_us, 90);
+  ASSERT_EQ(window.events.size(), 1);
+  EXPECT_EQ(window.events[0].kind, "compute");
+}
+
 TEST(TimelineTest, RanksWithoutACommonStepShowNothing) {
   EXPECT_TRUE(MiddleStep({Event(0, 0, "compute", 0, 1), Event(1, 1, "compute", 0, 1)}).events.empty());
   EXPECT_TRUE(MiddleStep({}).events.empty());

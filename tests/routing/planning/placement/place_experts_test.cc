@@ -48,6 +48,23 @@ TEST(PlaceExpertsTest, TheSameArgumentsGiveTheSameDigest) {
   EXPECT_EQ(a->digest(), b->digest());
 }
 
+TEST(PlaceExpertsTest, AffinityIsNotBoughtWithImbalanceThatCostsMore) {
+  // Links so fast that only the busiest rank's experts take time: the even grouping must win over the loose
+  // one.
+  testing::SmallJob job = Job(0);
+  for (TopologyNode& node : job.spec.draft.topology.nodes) {
+    node.scale_up = node.scale_out = {1'000'000'000'000'000, 0};
+    node.flops_per_second = 1'000'000;
+  }
+  PlaceOptions loose, even;
+  loose.load_cap = 3.0;
+  even.load_cap = 1.02;
+  const auto with_room = PlaceExperts(job.spec.draft, job.const_tables(), loose);
+  const auto without = PlaceExperts(job.spec.draft, job.const_tables(), even);
+  ASSERT_TRUE(with_room.ok() && without.ok());
+  EXPECT_LE(with_room->predicted_step_ns, without->predicted_step_ns * 11 / 10);
+}
+
 TEST(PlaceExpertsTest, OneGroupingForAllLayerGroupsWhenAsked) {
   const testing::SmallJob job = Job(0);
   PlaceOptions options;
