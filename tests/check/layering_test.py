@@ -98,6 +98,12 @@ class Headers(unittest.TestCase):
             ],
         )
 
+    def test_the_wire_side_of_a_room_may_show_grpc_but_not_through_the_rooms_own_headers(self):
+        wire = {"client/stream/call.h": "#include <grpcpp/grpcpp.h>\n"}
+        self.assertEqual(self.findings(wire), [])
+        wire["client/source.h"] = '#include "client/stream/call.h"\n'
+        self.assertIn("client/source.h may not show protobuf", self.findings(wire)[0])
+
     def test_a_source_file_may_include_what_its_header_may_not(self):
         self.assertEqual(self.findings({"client/source.cc": "#include <grpcpp/grpcpp.h>\n"}), [])
 

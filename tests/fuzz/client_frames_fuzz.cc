@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "client/plan_buffer.h"
+#include "client/stream/plan_buffer.h"
 #include "io/error.h"
 #include "proto/frame.h"
 

@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "routing/planning/counting/column_counter.h"
 #include "routing/planning/batch/sample_assignment.h"
+#include "routing/planning/counting/column_counter.h"
 #include "routing/planning/job.h"
 #include "routing/planning/placement.h"
 #include "routing/planning/plan.h"

@@ -29,8 +29,14 @@ for line in done.stdout.splitlines():
     if row["metric"] == "stream_throughput":
         limit = sorted(row["limit"])[len(row["limit"]) // 2]
         area.add(
-            row["metric"], row["case"], "bytes/s", "higher", row["ours"],
-            limit=limit, limit_name="raw socket, 1 MiB writes", bar=rows.Bar("limit", BARS[row["case"]]),
+            row["metric"],
+            row["case"],
+            "bytes/s",
+            "higher",
+            row["ours"],
+            limit=limit,
+            limit_name="raw socket, 1 MiB writes",
+            bar=rows.Bar("limit", BARS[row["case"]]),
         )
     else:
         area.add(row["metric"], row["case"], "ms", "lower", row["ours"])

@@ -23,7 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/grpc_plan_source.h"
-#include "client/plan_stream_call.h"
+#include "client/stream/plan_stream_call.h"
 #include "grpcpp/create_channel.h"
 #include "io/digest.h"
 #include "io/error.h"

@@ -1,4 +1,4 @@
-#include "client/plan_stream_call.h"
+#include "client/stream/plan_stream_call.h"
 
 #include <future>
 

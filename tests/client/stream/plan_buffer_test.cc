@@ -1,4 +1,4 @@
-#include "client/plan_buffer.h"
+#include "client/stream/plan_buffer.h"
 
 #include <algorithm>
 

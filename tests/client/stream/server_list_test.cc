@@ -1,4 +1,4 @@
-#include "client/server_list.h"
+#include "client/stream/server_list.h"
 
 #include "gtest/gtest.h"
 

@@ -1,6 +1,6 @@
 // The servers a client knows: walks them in order with fresh channels, and says how long to wait in between.
-#ifndef GROUTER_CLIENT_SERVER_LIST_H_
-#define GROUTER_CLIENT_SERVER_LIST_H_
+#ifndef GROUTER_CLIENT_STREAM_SERVER_LIST_H_
+#define GROUTER_CLIENT_STREAM_SERVER_LIST_H_
 
 #include <chrono>
 #include <memory>
@@ -38,4 +38,4 @@ class ServerList {
 
 }  // namespace grouter
 
-#endif  // GROUTER_CLIENT_SERVER_LIST_H_
+#endif  // GROUTER_CLIENT_STREAM_SERVER_LIST_H_

@@ -1,7 +1,7 @@
 // What a plan stream has brought and nobody has asked for yet: puts frames together, checks finished parts,
 // and says how much more may come. No sockets, no threads of its own.
-#ifndef GROUTER_CLIENT_PLAN_BUFFER_H_
-#define GROUTER_CLIENT_PLAN_BUFFER_H_
+#ifndef GROUTER_CLIENT_STREAM_PLAN_BUFFER_H_
+#define GROUTER_CLIENT_STREAM_PLAN_BUFFER_H_
 
 #include <cstdint>
 #include <map>
@@ -65,4 +65,4 @@ class PartAssembler {
 
 }  // namespace grouter
 
-#endif  // GROUTER_CLIENT_PLAN_BUFFER_H_
+#endif  // GROUTER_CLIENT_STREAM_PLAN_BUFFER_H_

@@ -1,7 +1,7 @@
 // One StreamPlans call of a client, on gRPC's callback threads. The messages stay raw until they are read
 // into their place.
-#ifndef GROUTER_CLIENT_PLAN_STREAM_CALL_H_
-#define GROUTER_CLIENT_PLAN_STREAM_CALL_H_
+#ifndef GROUTER_CLIENT_STREAM_PLAN_STREAM_CALL_H_
+#define GROUTER_CLIENT_STREAM_PLAN_STREAM_CALL_H_
 
 #include <cstdint>
 #include <functional>
@@ -63,4 +63,4 @@ class PlanStreamCall : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::By
 
 }  // namespace grouter
 
-#endif  // GROUTER_CLIENT_PLAN_STREAM_CALL_H_
+#endif  // GROUTER_CLIENT_STREAM_PLAN_STREAM_CALL_H_

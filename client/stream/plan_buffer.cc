@@ -1,4 +1,4 @@
-#include "client/plan_buffer.h"
+#include "client/stream/plan_buffer.h"
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
