@@ -1,12 +1,19 @@
 """Grouter plans in Python: a stream of plans from a routing server, decoded as NumPy views.
 
-    with grouter_client.PlanStream("head:50051", job_digest, rank=0) as stream:
-        for step in stream:
-            for plan in step.micro_batches:
-                ids = plan.layer_groups[0].topk_ids(0)  # [tokens, k], no copy
+with grouter_client.PlanStream("head:50051", job_digest, rank=0) as stream:
+    for step in stream:
+        for plan in step.micro_batches:
+            ids = plan.layer_groups[0].topk_ids(0)  # [tokens, k], no copy
 """
 
-from grouter_client.decode import ChunkPlan, LayerGroupPlan, MicroBatchPlan, PlannedSample, RouteView, StepPart
+from grouter_client.decode import (
+    ChunkPlan,
+    LayerGroupPlan,
+    MicroBatchPlan,
+    PlannedSample,
+    RouteView,
+    StepPart,
+)
 from grouter_client.decode import decode_micro_batch, decode_step
 from grouter_client.stream import PlanStream, Step, get_plan
 

@@ -133,7 +133,9 @@ def decode_chunk(reader):
     quotas = reader.array("<u4", 3 * reader.take("I")).reshape(-1, 3)
     rows, peak = reader.take("QQ")
     counts = counts.reshape(len(received), -1) if len(received) else counts.reshape(0, 0)
-    return ChunkPlan(first, tokens, send, received, counts, forward_send, forward_received, quotas, rows, peak)
+    return ChunkPlan(
+        first, tokens, send, received, counts, forward_send, forward_received, quotas, rows, peak
+    )
 
 
 def decode_micro_batch(payload):
@@ -150,7 +152,9 @@ def decode_micro_batch(payload):
     crc, sent, received, _, _ = reader.take("IQQQQ")
     for group, views in zip(groups, heads):
         for sample, (k, id_width, weight_type, planes, first_bit) in zip(samples, views):
-            group.routes.append(read_planes(reader, sample.length, k, id_width, weight_type, planes, first_bit))
+            group.routes.append(
+                read_planes(reader, sample.length, k, id_width, weight_type, planes, first_bit)
+            )
     if reader.offset != len(payload):
         raise ValueError(f"{len(payload) - reader.offset} bytes after the plan's end")
     return MicroBatchPlan(step, rank, micro_batch, tokens, samples, groups, crc, sent, received)

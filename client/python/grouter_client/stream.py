@@ -113,7 +113,11 @@ class PlanStream:
         for response in self._call:
             for frame in response.frames:
                 position = frame.position
-                if not position.HasField("micro_batch") and position.payload_offset_bytes == 0 and part is not None:
+                if (
+                    not position.HasField("micro_batch")
+                    and position.payload_offset_bytes == 0
+                    and part is not None
+                ):
                     yield Step(part, micro_batches)
                     part, micro_batches = None, []
                 payload.extend(frame.data)

@@ -1,4 +1,5 @@
 """The planner: one micro-batch of a whole job to the end, and one client's check of its plan."""
+
 import json
 import os
 import subprocess

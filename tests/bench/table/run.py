@@ -59,7 +59,10 @@ def numpy_table(data, samples, folder):
         numpy.save(f"{folder}/{name}.npy", merged[-1])
         fsync(f"{folder}/{name}.npy")
     seconds = time.perf_counter() - begin
-    if not (numpy.array_equal(merged[0].ravel(), ids.ravel()) and numpy.array_equal(merged[1].ravel(), scores.ravel())):
+    if not (
+        numpy.array_equal(merged[0].ravel(), ids.ravel())
+        and numpy.array_equal(merged[1].ravel(), scores.ravel())
+    ):
         raise RuntimeError("the peer's merged table differs from its input")
     shutil.rmtree(folder)
     return seconds
@@ -100,7 +103,10 @@ def overhead(area, bench, data, samples, folder):
 
 def build_rate(area, bench, data, samples, disk, memory, rounds):
     tokens = samples * SAMPLE_TOKENS
-    for case, folder, bar in (("plain", disk, rows.Bar("limit", 0.8)), ("plain in memory", memory, rows.Bar("peer", 5))):
+    for case, folder, bar in (
+        ("plain", disk, rows.Bar("limit", 0.8)),
+        ("plain in memory", memory, rows.Bar("peer", 5)),
+    ):
         if folder is None:
             area.add("build_rate", case, "tokens/s", "higher", None, skipped="there is no /dev/shm")
             continue
@@ -164,7 +170,12 @@ def large_tables(area, bench, disk, rounds):
     memory = {gib: bench("serve", folder)["mib"] for gib, folder in folders.items()}
     area.add("anonymous_memory", "1 GiB", "MiB", "lower", memory[1])
     area.add(
-        "anonymous_memory", "16 GiB", "MiB", "lower", memory[16], bar=rows.Bar("value", 1.2 * memory[1] + 1, below=True)
+        "anonymous_memory",
+        "16 GiB",
+        "MiB",
+        "lower",
+        memory[16],
+        bar=rows.Bar("value", 1.2 * memory[1] + 1, below=True),
     )
 
 
@@ -174,8 +185,12 @@ def import_rate(area, bench, disk, rounds):
     if not trace:
         trace = os.path.join(disk, "trace.npz")
         random = numpy.random.default_rng(1)
-        ids = numpy.argsort(random.random((24 * 40_000, 32), numpy.float32), axis=1)[:, :4].astype(numpy.uint8)
-        numpy.savez_compressed(trace, ids=ids.reshape(24, 40_000, 4), seq_len=numpy.full(100, 400, numpy.int32))
+        ids = numpy.argsort(random.random((24 * 40_000, 32), numpy.float32), axis=1)[:, :4].astype(
+            numpy.uint8
+        )
+        numpy.savez_compressed(
+            trace, ids=ids.reshape(24, 40_000, 4), seq_len=numpy.full(100, 400, numpy.int32)
+        )
 
     def read(_):
         def work():
@@ -204,7 +219,9 @@ def import_rate(area, bench, disk, rounds):
 
 def main():
     area = rows.Area("table", __doc__)
-    bench = Bench(os.path.join(rows.build("//tests/bench/table:table_bench"), "tests/bench/table/table_bench"))
+    bench = Bench(
+        os.path.join(rows.build("//tests/bench/table:table_bench"), "tests/bench/table/table_bench")
+    )
     rounds = 3 if area.quick else 5
     samples = 256 if area.quick else 2048
     disk = tempfile.mkdtemp(prefix="grouter-table-", dir=os.environ.get("GROUTER_BENCH_DISK"))

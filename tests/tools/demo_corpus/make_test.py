@@ -1,9 +1,7 @@
-"""Packages, the choice of documents and the making of the folder, without a network."""
+"""The making of the folder, from made-up packages and domains."""
 
-import gzip
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -15,105 +13,6 @@ sys.path.insert(0, "tools/demo_corpus")
 import domains  # noqa: E402
 import make  # noqa: E402
 import packages  # noqa: E402
-
-
-def build_package(folder, name, files):
-    """A small .deb with `files` {path: content}."""
-    root = folder / f"{name}_root"
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content)
-    (root / "DEBIAN").mkdir(parents=True)
-    (root / "DEBIAN/control").write_text(
-        f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n"
-    )
-    target = folder / f"{name}_1_all.deb"
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-b", str(root), str(target)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return target
-
-
-class PackagesTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-
-    def test_only_missing_packages_are_downloaded(self):
-        (self.folder / "a_1_all.deb").write_bytes(b"x")
-        asked = []
-
-        def run(names, folder):
-            asked.append(names)
-            for name in names:
-                (folder / f"{name}_2_all.deb").write_bytes(b"y")
-            return 0, ""
-
-        files = packages.download(["a", "b"], self.folder, run=run, say=lambda _: None)
-        self.assertEqual(asked, [["b"]])
-        self.assertEqual(
-            {name: path.name for name, path in files.items()}, {"a": "a_1_all.deb", "b": "b_2_all.deb"}
-        )
-
-    def test_a_refused_package_is_named_with_the_command_to_try(self):
-        def run(names, folder):
-            for name in names:
-                if name != "gone":
-                    (folder / f"{name}_1_all.deb").write_bytes(b"y")
-            return (100, "E: Unable to locate package gone") if "gone" in names else (0, "")
-
-        with self.assertRaisesRegex(
-            packages.PackageError, "package gone .*Unable to locate.*apt-get download gone"
-        ):
-            packages.download(["fine", "gone"], self.folder, run=run, say=lambda _: None)
-
-    def test_a_package_is_unpacked_once_and_again_when_its_file_changes(self):
-        archive = build_package(self.folder, "p", {"usr/share/a": b"one"})
-        root, digest = packages.unpack("p", archive, self.folder / "unpacked")
-        self.assertEqual((root / "usr/share/a").read_bytes(), b"one")
-        self.assertEqual(digest, packages.sha256_of(archive))
-        (root / "usr/share/mark").write_text("kept")
-        packages.unpack("p", archive, self.folder / "unpacked")
-        self.assertTrue((root / "usr/share/mark").exists())
-        (self.folder / "other").mkdir()
-        packages.unpack(
-            "p", build_package(self.folder / "other", "p", {"usr/share/a": b"two"}), self.folder / "unpacked"
-        )
-        self.assertEqual((root / "usr/share/a").read_bytes(), b"two")
-        self.assertFalse((root / "usr/share/mark").exists())
-
-    def test_a_damaged_package_is_named(self):
-        broken = self.folder / "p_1_all.deb"
-        broken.write_bytes(b"not a package")
-        with self.assertRaisesRegex(packages.PackageError, "package p is damaged"):
-            packages.unpack("p", broken, self.folder / "unpacked")
-
-    def test_every_package_has_a_recorded_digest(self):
-        for package, digest in packages.RECORDED.items():
-            self.assertRegex(digest, "^[0-9a-f]{64}$", package)
-
-
-class ChoiceTest(unittest.TestCase):
-    def test_documents_fill_the_limit_and_names_are_flat_and_unique(self):
-        text = "word " * 100
-        chosen = domains.choose(
-            [("a/b.c", text), ("a_b.c", text + "x"), ("tiny", "x"), ("c.c", text + "y")], 1100
-        )
-        self.assertEqual(list(chosen), ["a_b.c", "x_a_b.c"])
-
-    def test_manual_pages_lose_their_markup_and_aliases(self):
-        with tempfile.TemporaryDirectory() as folder:
-            man = Path(folder) / "usr/share/man/de/man1"
-            man.mkdir(parents=True)
-            (man / "cp.1.gz").write_bytes(gzip.compress(b".SH NAME\ncp \\- x\n"))
-            (man / "alias.1.gz").write_bytes(gzip.compress(b".so man1/cp.1\n"))
-            self.assertEqual(
-                list(domains.manual_pages([Path(folder)], "de")), [("cp.1.txt", "NAME\n\ncp - x\n")]
-            )
-
-    def test_there_are_fourteen_domains(self):
-        self.assertEqual(len(domains.DOMAINS), 14)
 
 
 class MakeTest(unittest.TestCase):
