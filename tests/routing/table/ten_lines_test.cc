@@ -1,4 +1,4 @@
-// The ten lines that docs/table_format.md shows: compiled, run, and the same as on the page.
+// The ten lines that README.md and docs/table_format.md show: compiled, run, and the same as on the pages.
 #include <iostream>
 #include <string>
 
@@ -29,11 +29,14 @@ TEST(TenLines, ReadATable) {
   EXPECT_EQ(PrintFirstTokens("/no/such/table"), 2);
 }
 
-TEST(TenLines, AreTheOnesOnThePage) {
+TEST(TenLines, AreTheOnesOnThePages) {
   FileSystem& files = FileSystem::Local();
-  const auto page = files.ReadFile("docs/table_format.md");
-  ASSERT_TRUE(page.ok()) << page.status();
-  EXPECT_NE(page->find(files.ReadFile("tests/routing/table/ten_lines.inc").value()), std::string::npos);
+  for (const char* path : {"docs/table_format.md", "README.md"}) {
+    const auto page = files.ReadFile(path);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_NE(page->find(files.ReadFile("tests/routing/table/ten_lines.inc").value()), std::string::npos)
+        << path;
+  }
 }
 
 }  // namespace
