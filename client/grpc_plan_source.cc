@@ -547,7 +547,7 @@ absl::Status Source::RunStream(const std::shared_ptr<grpc::Channel>& channel) {
     stream_end_ = status;
     changed_.SignalAll();
   };
-  const auto call = std::make_shared<PlanStreamCall>(channel, std::move(handler));
+  const auto call = std::make_unique<PlanStreamCall>(channel, std::move(handler));
   mutex_.Lock();
   if (start_.has_value()) {
     if (assembler_ == nullptr) {

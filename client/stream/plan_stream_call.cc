@@ -17,12 +17,13 @@ PlanStreamCall::PlanStreamCall(std::shared_ptr<grpc::Channel> channel, Handler h
     : channel_(std::move(channel)), handler_(std::move(handler)), stub_(channel_) {}
 
 void PlanStreamCall::Start(const v1::StreamPlansRequest& open, const std::string& traceparent) {
-  self_ = shared_from_this();
   if (!traceparent.empty()) context_.AddMetadata("traceparent", traceparent);
   stub_.PrepareBidiStreamingCall(&context_, kMethod, grpc::StubOptions(), this);
   {
     MutexLock lock(&mutex_);
-    waiting_ = open;
+    v1::StreamPlansRequest first = open;
+    if (waiting_.has_value()) first.MergeFrom(*waiting_);
+    waiting_ = std::move(first);
     StartWriteLocked();
   }
   AddHold();  // Send starts writes from other threads
@@ -85,13 +86,13 @@ void PlanStreamCall::OnWriteDone(bool ok) {
 }
 
 void PlanStreamCall::OnDone(const grpc::Status& status) {
-  const std::shared_ptr<PlanStreamCall> self = std::move(self_);
+  const std::function<void(const absl::Status&)> done = handler_.done;
   absl::Status why;
   {
     MutexLock lock(&mutex_);
-    why = why_;
+    why = why_.ok() ? FromGrpcStatus(status) : why_;
   }
-  handler_.done(why.ok() ? FromGrpcStatus(status) : why);
+  done(why);  // the owner may destroy this call at once
 }
 
 }  // namespace grouter

@@ -19,22 +19,24 @@
 
 namespace grouter {
 
-// Thread-safe. Made by std::make_shared; a started call holds itself until `done` has returned.
-class PlanStreamCall : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                       public std::enable_shared_from_this<PlanStreamCall> {
+// Thread-safe. The owner keeps a started call until `done` was called, and destroys it on a thread of its
+// own, never in a callback: the last reference to a channel ends gRPC's callback threads and waits for them,
+// which one of them cannot do.
+class PlanStreamCall : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   struct Handler {
     std::function<void(const std::string& newest_job)> on_newer_job;
     // One message, in order. An error ends the call with it.
     std::function<absl::Status(grpc::ByteBuffer*)> on_message;
-    // Last, once.
+    // Last, once. The call is not used by gRPC any more.
     std::function<void(const absl::Status&)> done;
   };
 
   PlanStreamCall(std::shared_ptr<grpc::Channel> channel, Handler handler);
   // `traceparent` empty: none.
   void Start(const v1::StreamPlansRequest& open, const std::string& traceparent);
-  // Queues a message; several that wait for their turn are merged, as grants and progress are totals.
+  // Queues a message, before Start too; several that wait for their turn are merged, as grants and progress
+  // are totals.
   void Send(const v1::StreamPlansRequest& request);
   // Ends the call; `done` gets `why`.
   void Cancel(const absl::Status& why);
@@ -51,12 +53,11 @@ class PlanStreamCall : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::By
   const Handler handler_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
-  std::shared_ptr<PlanStreamCall> self_;  // while the call is under way
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   Mutex mutex_;
   absl::optional<v1::StreamPlansRequest> waiting_ ABSL_GUARDED_BY(mutex_);
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = true;  // until Start: the first message goes first
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status why_ ABSL_GUARDED_BY(mutex_);
 };

@@ -60,5 +60,19 @@ TEST_F(PlanStreamCallTest, CancelEndsAWaitingCall) {
   EXPECT_EQ(end.get_future().get().code(), absl::StatusCode::kAborted);
 }
 
+TEST_F(PlanStreamCallTest, WhatIsSentBeforeTheStartFollowsTheFirstMessage) {
+  ServeWithJob();
+  std::promise<absl::Status> end;
+  PlanStreamCall::Handler handler;
+  handler.on_message = [&](grpc::ByteBuffer*) { return absl::OkStatus(); };
+  handler.done = [&](const absl::Status& status) { end.set_value(status); };
+  const auto call = std::make_unique<PlanStreamCall>(channel_, handler);
+  v1::StreamPlansRequest early;
+  early.mutable_progress()->set_finished_step(0);
+  call->Send(early);
+  call->Start(Open(), "");
+  EXPECT_TRUE(end.get_future().get().ok());
+}
+
 }  // namespace
 }  // namespace grouter
