@@ -9,6 +9,10 @@ extern "C" const char* __tsan_default_suppressions() {
       "called_from_lib:libgpr.so\n"
       // Abseil's Mutex is built on futexes that TSan does not see.
       "called_from_lib:libabsl_synchronization.so\n"
+      // Its search for deadlocks, which Debian's build has on, under a spin lock of the same library.
+      "called_from_lib:libabsl_graphcycles_internal.so\n"
+      // A Status counts its references by atomics in a library without instrumentation.
+      "called_from_lib:libabsl_status.so\n"
       // Its hash tables sample themselves through atomics in a library without instrumentation.
       "called_from_lib:libabsl_hashtablez_sampler.so\n"
       // Lazily built descriptors: std::call_once inside the library.
