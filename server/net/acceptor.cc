@@ -136,9 +136,9 @@ void Acceptor::Take(int listener, int fd) {
 }
 
 void Acceptor::Refuse(int fd, const char* reason) {
-  close(fd);
   ++counters_->connections_refused;
   counters_->rejects.Add(reason);
+  close(fd);  // last: who sees the end sees the count
 }
 
 void Acceptor::Closed(int duplicate) {
