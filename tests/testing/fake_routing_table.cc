@@ -167,6 +167,7 @@ absl::StatusOr<LayerGroupStatistics> FakeRoutingTable::Statistics(uint32_t layer
       statistics.num_missing += view.IsMissing(t);
       const uint32_t k = view.NumTopk(t);
       for (uint32_t i = 0; i < k; ++i) {
+        if (view.Id(t, i) >= options_.num_experts) continue;  // planted by SetId
         ++statistics.load[view.Id(t, i)];
         for (uint32_t j = i + 1; j < k; ++j) {
           ++pairs[std::minmax(view.Id(t, i), view.Id(t, j))];
