@@ -1,5 +1,5 @@
 // One micro-batch of a whole job: the assignment, and the plans of all ranks to the end. Prints one JSON
-// object a line: {"case", "stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is
+// object a line: {"stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is
 // rotated over at least 256 MiB, so that routes come from memory. Results are checked before anything is
 // timed.
 //
