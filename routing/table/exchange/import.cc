@@ -43,7 +43,7 @@ absl::Status FindArrays(const ImportOptions& o, OpenedSource* opened, ArraySourc
     GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const NpzFile> npz, NpzFile::Open(path, o.output, files));
     opened->holders.push_back(npz);
     const ArrayView* ids = npz->Find(o.ids_name.empty() ? "ids" : o.ids_name);
-    if (ids == nullptr) return Invalid("there is no array of ids", path, "name it with --ids");
+    if (ids == nullptr) return Invalid("there is no array of ids", path, "name it with --ids_name");
     arrays->ids = *ids;
     if (const ArrayView* weights = npz->Find("weights")) arrays->weights = *weights;
     if (const ArrayView* lengths = npz->Find("seq_len")) arrays->lengths = *lengths;
@@ -56,7 +56,7 @@ absl::Status FindArrays(const ImportOptions& o, OpenedSource* opened, ArraySourc
     const TensorView* ids = o.ids_name.empty() ? file->Find("ids") : file->Find(o.ids_name);
     if (ids == nullptr && o.ids_name.empty()) ids = file->Find("routed_experts");
     if (ids == nullptr && o.ids_name.empty() && file->tensors().size() == 1) ids = &file->tensors()[0];
-    if (ids == nullptr) return Invalid("there is no tensor of ids", path, "name it with --ids");
+    if (ids == nullptr) return Invalid("there is no tensor of ids", path, "name it with --ids_name");
     arrays->ids = ViewOf(*ids);
     if (const TensorView* weights = file->Find("weights")) arrays->weights = ViewOf(*weights);
     if (const TensorView* lengths = file->Find("seq_len")) arrays->lengths = ViewOf(*lengths);
