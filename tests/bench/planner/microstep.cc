@@ -1,7 +1,6 @@
 // One micro-batch of a whole job: the assignment, and the plans of all ranks to the end. Prints one JSON
-// object a line: {"stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is
-// rotated over at least 256 MiB, so that routes come from memory. Results are checked before anything is
-// timed.
+// object a line: {"stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is rotated over
+// at least 256 MiB, so that routes come from memory. Results are checked before anything is timed.
 //
 //   microstep NODES THREADS ROUNDS [portable|avx2]
 #include <chrono>
