@@ -51,11 +51,12 @@ def grouter_py_test(name, srcs = None, data = [], **kwargs):
 # Compute capabilities of A100, H100/H200 and B200.
 _CUDA_ARCHITECTURES = ["80", "90", "100"]
 
-def grouter_cuda_library(name, srcs, hdrs = [], deps = [], visibility = None):
+def grouter_cuda_library(name, srcs, hdrs = [], deps = [], nvcc_options = [], visibility = None):
     """CUDA sources, each compiled by nvcc. Built with --config=cuda only; elsewhere it is skipped, as is what needs it.
 
     srcs are .cu files; hdrs is every header of ours that they include (nvcc sees no deps).
     """
+    options = " ".join(nvcc_options)
     gencode = " ".join(["-gencode arch=compute_%s,code=sm_%s" % (a, a) for a in _CUDA_ARCHITECTURES])
     compatible = if_cuda([], ["@platforms//:incompatible"])
     objects = []
@@ -68,7 +69,7 @@ def grouter_cuda_library(name, srcs, hdrs = [], deps = [], visibility = None):
             outs = [out],
             # nvcc finds its parts beside the real file behind the link.
             cmd = "$$(readlink -f external/cuda/bin/nvcc) -std=c++17 -O3 -lineinfo -Xcompiler -fPIC,-Wall,-Wextra " +
-                  "-I. %s -c $(location %s) -o $@" % (gencode, src),
+                  "-I. %s %s -c $(location %s) -o $@" % (gencode, options, src),
             tags = ["no-sandbox"],
             target_compatible_with = compatible,
         )

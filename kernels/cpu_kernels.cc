@@ -27,7 +27,10 @@ class CpuKernelsImpl : public Kernels {
   void RouterLoss(const RouterLossArgs& args) const override { cpu::RouterLoss(args); }
   void AdamW(const AdamWArgs& args) const override { cpu::AdamW(args); }
   void Add(int64_t size, const float* x, float* y) const override { cpu::Add(size, x, y); }
-  double SumOfSquares(int64_t size, const float* x) const override { return cpu::SumOfSquares(size, x); }
+  void AddSum(int64_t size, const float* x, double* sum) const override { cpu::AddSum(size, x, sum); }
+  void AddSumOfSquares(int64_t size, const float* x, double* sum) const override {
+    cpu::AddSumOfSquares(size, x, sum);
+  }
 };
 
 }  // namespace

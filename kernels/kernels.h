@@ -1,9 +1,9 @@
 // Arithmetic on buffers: what the trainer computes besides matrix products and attention.
 //
-// One interface, two implementations: the CPU twin (always) and CUDA (built with --config=cuda). Nothing here
-// allocates, knows tensors, routes or plans, or reads a value back from a device. All numbers are fp32; sums
-// over a row run in a fixed order, so the same input gives the same bits on every call and for every number
-// of threads.
+// One interface, two implementations: the CPU twin (always) and CUDA (cuda/, built with --config=cuda).
+// Nothing here allocates, knows tensors, routes or plans, or reads a value back from a device. All numbers
+// are fp32; sums over a row run in a fixed order, so the same input gives the same bits on every call and for
+// every number of threads.
 //
 // Legend of shapes: T tokens or rows, D width of a row (hidden size), F expert's inner width, E experts,
 // K choices of a token, V vocabulary. All matrices are row-major and dense unless a stride is named.
@@ -194,8 +194,9 @@ class Kernels {
   virtual void AdamW(const AdamWArgs& args) const = 0;
   // y += x.
   virtual void Add(int64_t size, const float* x, float* y) const = 0;
-  // Sum of squares in double precision.
-  virtual double SumOfSquares(int64_t size, const float* x) const = 0;
+  // *sum += the sum of x, of x^2, in double precision.
+  virtual void AddSum(int64_t size, const float* x, double* sum) const = 0;
+  virtual void AddSumOfSquares(int64_t size, const float* x, double* sum) const = 0;
 };
 
 // The CPU twin; lives for ever.

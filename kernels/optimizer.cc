@@ -29,7 +29,19 @@ GROUTER_VECTORIZED void Add(int64_t size, const float* x, float* y) {
   for (int64_t i = 0; i < size; ++i) y[i] += x[i];
 }
 
-GROUTER_VECTORIZED double SumOfSquares(int64_t size, const float* x) {
+GROUTER_VECTORIZED void AddSum(int64_t size, const float* x, double* sum) {
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
+  }
+  for (; i < size; ++i) lanes[0] += x[i];
+  double total = 0;
+  for (double lane : lanes) total += lane;
+  *sum += total;
+}
+
+GROUTER_VECTORIZED void AddSumOfSquares(int64_t size, const float* x, double* sum) {
   double lanes[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
@@ -39,9 +51,9 @@ GROUTER_VECTORIZED double SumOfSquares(int64_t size, const float* x) {
     }
   }
   for (; i < size; ++i) lanes[0] += double{x[i]} * x[i];
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
+  double total = 0;
+  for (double lane : lanes) total += lane;
+  *sum += total;
 }
 
 }  // namespace grouter::cpu

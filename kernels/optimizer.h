@@ -8,7 +8,8 @@ namespace grouter::cpu {
 
 void AdamW(const AdamWArgs& args);
 void Add(int64_t size, const float* x, float* y);
-double SumOfSquares(int64_t size, const float* x);
+void AddSum(int64_t size, const float* x, double* sum);
+void AddSumOfSquares(int64_t size, const float* x, double* sum);
 
 }  // namespace grouter::cpu
 

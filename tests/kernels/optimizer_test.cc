@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "tests/kernels/numbers.h"
 
 namespace grouter {
@@ -48,8 +50,14 @@ TEST(Sums, AddAndSquares) {
     EXPECT_EQ(y[i], before[i] + x[i]);
     squares += double{x[i]} * x[i];
   }
-  EXPECT_NEAR(cpu::SumOfSquares(35, x.data()), squares, 1e-12);
-  EXPECT_EQ(cpu::SumOfSquares(0, nullptr), 0);
+  double sum = 3, sum_of_squares = 4;
+  cpu::AddSum(35, x.data(), &sum);
+  cpu::AddSumOfSquares(35, x.data(), &sum_of_squares);
+  EXPECT_NEAR(sum, 3 + std::accumulate(x.begin(), x.end(), 0.0), 1e-12);
+  EXPECT_NEAR(sum_of_squares, 4 + squares, 1e-12);
+  cpu::AddSum(0, nullptr, &sum);
+  cpu::AddSumOfSquares(0, nullptr, &sum_of_squares);
+  EXPECT_NEAR(sum_of_squares, 4 + squares, 1e-12);
 }
 
 }  // namespace

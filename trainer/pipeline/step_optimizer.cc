@@ -41,7 +41,7 @@ absl::StatusOr<StepNumbers> StepOptimizer::Apply(uint64_t step, double learning_
   {
     const ScopedEvent event(context_.log, EventKind::kAllReduce, {step});
     GROUTER_RETURN_IF_ERROR(world.AllReduceSum(absl::MakeSpan(dense.gradients(), dense.size())));
-    if (world.rank() == 0) squares += kernels.SumOfSquares(dense_size, dense.gradients());
+    if (world.rank() == 0) kernels.AddSumOfSquares(dense_size, dense.gradients(), &squares);
     for (uint32_t layer = 0; layer < num_layers; ++layer) {
       const LayerPlacement& placement = *placement_of_layer[layer];
       GROUTER_RETURN_IF_ERROR(SumExpertGradients(context_.replicas, placement, layer));
@@ -50,7 +50,7 @@ absl::StatusOr<StepNumbers> StepOptimizer::Apply(uint64_t step, double learning_
         const uint32_t expert = placement.ExpertAt({ep_rank, slot});
         if (expert == kEmptySlot || !(placement.OwnerOf(expert) == SlotRef{ep_rank, slot})) continue;
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, experts.Acquire({layer, slot}));
-        squares += kernels.SumOfSquares(expert_size, page.gradients);
+        kernels.AddSumOfSquares(expert_size, page.gradients, &squares);
         experts.Release({layer, slot}, false);
       }
     }
