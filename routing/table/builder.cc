@@ -23,6 +23,7 @@ namespace {
 
 constexpr uint64_t kBatchBytes = 4 << 20;
 constexpr int kMaxBatches = 6;
+constexpr size_t kSamplesHashedTogether = 16;
 
 absl::Status Invalid(absl::string_view what, absl::string_view where, absl::string_view fix) {
   return Error(absl::StatusCode::kInvalidArgument, what, where, fix);
@@ -69,17 +70,27 @@ void Canonicalize(const RouteView& from, const TableHeader& h, const RecordLayou
 template <typename Id>
 absl::optional<uint64_t> FirstIdPast(absl::string_view ids, uint32_t num_experts) {
   const uint64_t count = ids.size() / sizeof(Id);
-  uint32_t largest = 0;
+  Id largest = 0;
   auto load = [&](uint64_t i) {
     Id id;
     std::memcpy(&id, ids.data() + i * sizeof(Id), sizeof(Id));
-    return uint32_t{id};
+    return id;
   };
   for (uint64_t i = 0; i < count; ++i) largest = std::max(largest, load(i));
   if (largest < num_experts) return absl::nullopt;
   uint64_t i = 0;
   while (load(i) < num_experts) ++i;
   return i;
+}
+
+// While the record is still in the cache.
+void PutCrcs(uint64_t sample, uint32_t layer_group, const RecordLayout& layout, char* record) {
+  const absl::string_view payload(record, layout.payload_bytes);
+  for (uint64_t block = 0; block < layout.num_blocks; ++block) {
+    const uint32_t crc =
+        BlockCrc(sample, layer_group, block, payload.substr(block * kBlockBytes, kBlockBytes));
+    std::memcpy(record + layout.payload_bytes + 4 * block, &crc, 4);
+  }
 }
 
 struct PendingRecord {
@@ -92,7 +103,7 @@ struct PendingSample {
   std::vector<PendingRecord> records;
 };
 
-// Bytes of whole samples on their way to the file. Records are as in the file; CRCs are filled in late.
+// Bytes of whole samples on their way to the file, as they will be in it.
 struct Batch {
   std::unique_ptr<char[]> bytes;
   uint64_t capacity = 0;
@@ -122,8 +133,8 @@ class ShardBuilder : public TableBuilder {
   void AddFacts(const Sample& sample, uint32_t num_missing);
 
   std::shared_ptr<Batch> NewBatch(uint64_t capacity);
-  void Send(std::shared_ptr<Batch> batch);
-  void DigestBatch(Batch* batch);
+  void Send(std::shared_ptr<const Batch> batch);
+  void DigestBatch(const Batch& batch);
   void CountBatch(const Batch& batch);
   void Fail(const absl::Status& status);
   absl::Status status() const {
@@ -155,7 +166,7 @@ class ShardBuilder : public TableBuilder {
   int batches_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<char[]>> spare_ ABSL_GUARDED_BY(mutex_);
 
-  // Destroyed first: their tasks use the members above. Digesting posts to writing.
+  // Destroyed first: their tasks use the members above.
   SerialQueue writing_;
   SerialQueue digesting_;
   SerialQueue counting_;
@@ -299,6 +310,7 @@ absl::Status ShardBuilder::AddSample(absl::Span<const RouteView> layer_groups) {
     if (layout.missing_bytes != 0 || header_.per_token_k) Canonicalize(routes, header_, layout, out);
     const absl::Status problem = CheckValues(stored);
     if (!problem.ok()) return fail(problem, group);
+    PutCrcs(sample_id, group, layout, out);
     summary_.route_bytes +=
         layout.ids_bytes + layout.weights_bytes + layout.num_topk_bytes + layout.missing_bytes;
   }
@@ -307,6 +319,10 @@ absl::Status ShardBuilder::AddSample(absl::Span<const RouteView> layer_groups) {
   num_tokens_ += sample.length;
   AddFacts(sample, num_missing);
   batch_->samples.push_back(std::move(pending));
+  if (batch_->samples.size() % kSamplesHashedTogether == 0 && batch_->size > batch_->capacity / 2) {
+    Send(std::move(batch_));
+    batch_ = nullptr;
+  }
   return absl::OkStatus();
 }
 
@@ -334,33 +350,24 @@ std::shared_ptr<Batch> ShardBuilder::NewBatch(uint64_t capacity) {
   });
 }
 
-void ShardBuilder::Send(std::shared_ptr<Batch> batch) {
-  counting_.Post([this, batch] { CountBatch(*batch); });
-  digesting_.Post([this, batch] {
-    DigestBatch(batch.get());
-    writing_.Post([this, batch] {
-      if (status().ok()) Fail(file_.Append({batch->bytes.get(), batch->size}));
-    });
+void ShardBuilder::Send(std::shared_ptr<const Batch> batch) {
+  writing_.Post([this, batch] {
+    if (status().ok()) Fail(file_.Append({batch->bytes.get(), batch->size}));
   });
+  counting_.Post([this, batch] { CountBatch(*batch); });
+  digesting_.Post([this, batch] { DigestBatch(*batch); });
 }
 
-void ShardBuilder::DigestBatch(Batch* batch) {
+void ShardBuilder::DigestBatch(const Batch& batch) {
   if (!status().ok()) return;
+  SampleLeaves leaves;
   std::vector<RouteView> views;
-  for (const PendingSample& sample : batch->samples) {
+  for (const PendingSample& sample : batch.samples) {
     views.clear();
-    for (uint32_t group = 0; group < sample.records.size(); ++group) {
-      const PendingRecord& record = sample.records[group];
-      views.push_back(ViewOf(*batch, sample, record));
-      char* payload = batch->bytes.get() + record.begin;
-      for (uint64_t block = 0; block < record.layout.num_blocks; ++block) {
-        const absl::string_view all(payload, record.layout.payload_bytes);
-        const uint32_t crc =
-            BlockCrc(sample.sample, group, block, all.substr(block * kBlockBytes, kBlockBytes));
-        std::memcpy(payload + record.layout.payload_bytes + 4 * block, &crc, 4);
-      }
-    }
-    const Digest leaf = SampleLeaf(sample.num_tokens, views);
+    for (const PendingRecord& record : sample.records) views.push_back(ViewOf(batch, sample, record));
+    leaves.Add(sample.num_tokens, views);
+  }
+  for (const Digest& leaf : leaves.Finish()) {
     leaves_.append(reinterpret_cast<const char*>(leaf.bytes.data()), leaf.bytes.size());
   }
 }

@@ -1,5 +1,4 @@
-// The inner loop of a table's statistics: how often two experts are active in the same token. Pure; AVX-512
-// where the processor has it and E is small enough for it to pay, else portable code: the same counts.
+// The inner loop of a table's statistics: how often two experts are active in the same token. Pure.
 #ifndef GROUTER_ROUTING_TABLE_COACTIVATION_H_
 #define GROUTER_ROUTING_TABLE_COACTIVATION_H_
 
@@ -10,30 +9,34 @@
 
 namespace grouter {
 
-// One thread at a time. Memory: 8 E^2 bytes.
+// One thread at a time. Memory: 12 E^2 bytes.
 class CoactivationCounter {
  public:
-  enum class Path { kBest, kPortable };
-  explicit CoactivationCounter(uint32_t num_experts, Path path = Path::kBest);
+  explicit CoactivationCounter(uint32_t num_experts);
 
   // Adds the tokens of `routes` and, to load[expert], their selections. Missing routes and slots past k_t
   // count nothing. Returns the first token that has an expert twice (counts are then undefined), or -1.
-  // REQUIRES: ids < num_experts, load has num_experts entries.
+  // REQUIRES: ids < num_experts, load has num_experts entries, fewer than 2^32 tokens.
   int64_t Add(const RouteView& routes, uint32_t* load);
   // Tokens in which both are active. REQUIRES: a < b < num_experts.
   uint64_t count(uint32_t a, uint32_t b) const;
 
  private:
   template <typename Id>
-  int64_t AddPortable(const RouteView& routes, uint32_t* load);
+  void AddTokens(const RouteView& routes, uint32_t* load);
+  template <typename Id, uint32_t k>
+  void AddFullTokens(const RouteView& routes, uint32_t* load);
   template <typename Id>
-  int64_t AddVectors(const RouteView& routes, uint32_t* load);
+  void AddSomeTokens(const RouteView& routes, uint32_t* load);
+  void MoveToTotal();
 
   const uint32_t num_experts_;
-  const uint32_t stride_;  // num_experts rounded up to a vector
-  const bool vectors_;
-  std::vector<uint64_t> matrix_;  // [expert][stride]; a pair's count is the sum of its two places
-  std::vector<uint64_t> active_;  // [8 words of 64 tokens][stride]: bit t of word w: token 64 w + t
+  // [expert][expert]; a pair's count is the sum of its two places, by rank order, and of both matrices. The
+  // small one takes the increments, so that they stay in the nearest cache; the diagonal counts experts that
+  // occur twice.
+  std::vector<uint32_t> recent_;
+  std::vector<uint64_t> total_;
+  uint64_t recent_tokens_ = 0;
 };
 
 }  // namespace grouter

@@ -1,6 +1,7 @@
 #include "routing/table/content.h"
 
 #include <cstring>
+#include <utility>
 
 #include "io/coding.h"
 #include "routing/table/format.h"
@@ -19,19 +20,31 @@ Digest Node(const Digest& left, const Digest& right) {
 }  // namespace
 
 Digest SampleLeaf(uint32_t num_tokens, absl::Span<const RouteView> layer_groups) {
-  Sha256Stream stream;
-  char start[5] = {0};
-  std::memcpy(start + 1, &num_tokens, 4);
-  stream.Update(start, sizeof(start));
+  SampleLeaves leaves;
+  leaves.Add(num_tokens, layer_groups);
+  return leaves.Finish()[0];
+}
+
+void SampleLeaves::Add(uint32_t num_tokens, absl::Span<const RouteView> layer_groups) {
+  static constexpr char kHasMissing[2] = {0, 1};
+  starts_.push_back({});
+  std::memcpy(&starts_.back()[1], &num_tokens, 4);
+  MessagePieces pieces(1);  // the first is the start, which may still move
   for (const RouteView& routes : layer_groups) {
-    const char has_missing = !routes.missing.empty();
-    stream.Update(&has_missing, 1);
-    stream.Update(routes.ids);
-    stream.Update(routes.weights);
-    stream.Update(routes.num_topk);
-    stream.Update(routes.missing);
+    pieces.emplace_back(kHasMissing + !routes.missing.empty(), 1);
+    for (absl::string_view plane : {routes.ids, routes.weights, routes.num_topk, routes.missing}) {
+      if (!plane.empty()) pieces.push_back(plane);
+    }
   }
-  return stream.Finish();
+  messages_.push_back(std::move(pieces));
+}
+
+std::vector<Digest> SampleLeaves::Finish() {
+  for (size_t i = 0; i < messages_.size(); ++i) messages_[i][0] = {starts_[i].data(), starts_[i].size()};
+  std::vector<Digest> leaves = Sha256Batch(messages_);
+  starts_.clear();
+  messages_.clear();
+  return leaves;
 }
 
 void MerkleTree::Add(const Digest& leaf) {

@@ -7,11 +7,13 @@
 #ifndef GROUTER_ROUTING_TABLE_CONTENT_H_
 #define GROUTER_ROUTING_TABLE_CONTENT_H_
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "io/digest.h"
+#include "io/sha256_batch.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
@@ -19,6 +21,20 @@ namespace grouter {
 // The leaf of one sample: one view of the whole sample per layer group, canonical (unused ids, weights and
 // bits are 0, bitmap present only when a bit is set, first_bit 0).
 Digest SampleLeaf(uint32_t num_tokens, absl::Span<const RouteView> layer_groups);
+
+// The leaves of several samples, hashed side by side (io/sha256_batch.h).
+class SampleLeaves {
+ public:
+  // As SampleLeaf. The planes must stay as they are until Finish.
+  void Add(uint32_t num_tokens, absl::Span<const RouteView> layer_groups);
+  size_t size() const { return messages_.size(); }
+  // One leaf a sample, in their order; starts over.
+  std::vector<Digest> Finish();
+
+ private:
+  std::vector<std::array<char, 5>> starts_;
+  std::vector<MessagePieces> messages_;  // their first pieces are set by Finish
+};
 
 // Leaves in sample order, in memory of O(log n).
 class MerkleTree {
