@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
+#include <thread>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -18,46 +19,101 @@
 namespace grouter {
 namespace {
 
-// A view of bytes somebody else owns. Zero bytes need a pointer that is not null.
-at::Tensor View(const void* data, int64_t num_bytes, bool on_cuda) {
-  static char nothing;
-  void* pointer = num_bytes == 0 ? &nothing : const_cast<void*>(data);
-  const auto options = at::TensorOptions().dtype(at::kByte);
-  if (num_bytes == 0) return at::empty({0}, on_cuda ? options.device(at::kCUDA) : options);
-  return at::from_blob(pointer, {num_bytes}, on_cuda ? options.device(at::kCUDA) : options);
+using Clock = std::chrono::steady_clock;
+
+// A view of values somebody else owns. None need no pointer.
+at::Tensor View(const void* data, int64_t count, at::ScalarType type, at::Device device) {
+  const auto options = at::TensorOptions().dtype(type).device(device);
+  if (count == 0) return at::empty({0}, options);
+  return at::from_blob(const_cast<void*>(data), {count}, options);
 }
+
+// One group's backend, and the waiting for it. What c10d throws stays inside.
+class Group {
+ public:
+  Group(c10::intrusive_ptr<c10d::Backend> backend, at::Device device, std::chrono::milliseconds timeout)
+      : backend_(std::move(backend)), device_(device), timeout_(timeout) {}
+
+  c10d::Backend& backend() { return *backend_; }
+  at::Device device() const { return device_; }
+  bool on_cpu() const { return device_.is_cpu(); }
+  std::string Where() const {
+    return absl::StrCat("rank ", backend_->getRank(), " of ", backend_->getSize());
+  }
+
+  // Until the work is done: on CPUs by the backend's own clock, else by ours, because a stream can be waited
+  // for without end.
+  absl::Status Finish(c10d::Work& work) {
+    if (on_cpu()) {
+      work.wait();
+      return absl::OkStatus();
+    }
+    const auto deadline = Clock::now() + timeout_;
+    while (!work.isCompleted()) {
+      if (Clock::now() > deadline) {
+        backend_->abort();
+        return Error(absl::StatusCode::kDeadlineExceeded,
+                     absl::StrCat("collective not done after ", timeout_.count(), " ms"), Where(),
+                     "look at the log of the rank that ended first, then resume from the last checkpoint");
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    if (const std::exception_ptr failure = work.exception()) std::rethrow_exception(failure);
+    work.wait();
+    return absl::OkStatus();
+  }
+
+ private:
+  const c10::intrusive_ptr<c10d::Backend> backend_;
+  const at::Device device_;
+  const std::chrono::milliseconds timeout_;
+};
 
 class C10dWork : public Work {
  public:
-  C10dWork(c10::intrusive_ptr<c10d::Work> work, at::Tensor recv, at::Tensor send, std::string where)
-      : work_(std::move(work)), recv_(std::move(recv)), send_(std::move(send)), where_(std::move(where)) {}
+  // `host`: where the rows belong when `recv` is a copy of it on the device.
+  C10dWork(std::shared_ptr<Group> group, c10::intrusive_ptr<c10d::Work> work, at::Tensor send,
+           at::Tensor recv, at::Tensor host, bool blocks)
+      : group_(std::move(group)),
+        work_(std::move(work)),
+        send_(std::move(send)),
+        recv_(std::move(recv)),
+        host_(std::move(host)),
+        blocks_(blocks) {}
   absl::Status Wait() override {
     try {
-      work_->wait();
+      if (!blocks_) {
+        work_->wait();  // orders the stream
+        return absl::OkStatus();
+      }
+      GROUTER_RETURN_IF_ERROR(group_->Finish(*work_));
+      if (host_.defined()) host_.copy_(recv_);
       return absl::OkStatus();
     } catch (const std::exception& error) {
-      return C10dError(error, where_);
+      return C10dError(error, group_->Where());
     }
   }
 
  private:
+  const std::shared_ptr<Group> group_;
   const c10::intrusive_ptr<c10d::Work> work_;
-  const at::Tensor recv_;
   const at::Tensor send_;
-  const std::string where_;
+  const at::Tensor recv_;
+  const at::Tensor host_;
+  const bool blocks_;
 };
 
 class C10dCollectives : public Collectives {
  public:
-  C10dCollectives(c10::intrusive_ptr<c10d::Store> store, c10::intrusive_ptr<c10d::Backend> backend,
-                  MakeBackend make_backend, bool on_cuda)
+  C10dCollectives(c10::intrusive_ptr<c10d::Store> store, std::shared_ptr<Group> group,
+                  MakeBackend make_backend, std::chrono::milliseconds timeout)
       : store_(std::move(store)),
-        backend_(std::move(backend)),
+        group_(std::move(group)),
         make_backend_(std::move(make_backend)),
-        on_cuda_(on_cuda) {}
+        timeout_(timeout) {}
 
-  uint32_t rank() const override { return static_cast<uint32_t>(backend_->getRank()); }
-  uint32_t size() const override { return static_cast<uint32_t>(backend_->getSize()); }
+  uint32_t rank() const override { return static_cast<uint32_t>(group_->backend().getRank()); }
+  uint32_t size() const override { return static_cast<uint32_t>(group_->backend().getSize()); }
 
   absl::StatusOr<std::unique_ptr<Work>> StartAllToAll(const RowExchange& exchange) override {
     GROUTER_CHECK(exchange.send_rows.size() == size() && exchange.recv_rows.size() == size());
@@ -69,44 +125,55 @@ class C10dCollectives : public Collectives {
       num_send += send_bytes.back();
       num_recv += recv_bytes.back();
     }
-    const bool on_cuda = on_cuda_ && exchange.kind == ExchangeKind::kRows;
-    at::Tensor send = View(exchange.send, num_send, on_cuda);
-    at::Tensor recv = View(exchange.recv, num_recv, on_cuda);
     try {
-      auto work = backend_->alltoall_base(recv, send, recv_bytes, send_bytes);
-      return std::unique_ptr<Work>(new C10dWork(std::move(work), std::move(recv), std::move(send), Where()));
+      const bool copied = Copied(exchange.memory);
+      at::Tensor host;
+      at::Tensor send = Place(exchange.send, num_send, at::kByte, exchange.memory);
+      at::Tensor recv;
+      if (copied) {
+        host = View(exchange.recv, num_recv, at::kByte, at::kCPU);
+        recv = at::empty({num_recv}, host.options().device(group_->device()));
+      } else {
+        recv = View(exchange.recv, num_recv, at::kByte, group_->device());
+      }
+      auto work = group_->backend().alltoall_base(recv, send, recv_bytes, send_bytes);
+      return std::unique_ptr<Work>(new C10dWork(group_, std::move(work), std::move(send), std::move(recv),
+                                                std::move(host), copied || group_->on_cpu()));
     } catch (const std::exception& error) {
-      return C10dError(error, Where());
+      return C10dError(error, group_->Where());
     }
   }
 
-  absl::Status AllReduceSum(absl::Span<float> values) override {
-    return Reduce(values.data(), values.size(), at::kFloat);
+  absl::Status AllReduceSum(absl::Span<float> values, MemoryKind memory) override {
+    return Reduce(values.data(), values.size(), at::kFloat, memory);
   }
-  absl::Status AllReduceSum(absl::Span<double> values) override {
-    return Reduce(values.data(), values.size(), at::kDouble);
+  absl::Status AllReduceSum(absl::Span<double> values, MemoryKind memory) override {
+    return Reduce(values.data(), values.size(), at::kDouble, memory);
   }
 
   absl::Status Broadcast(absl::Span<uint8_t> bytes, uint32_t root) override {
     if (bytes.empty() || size() == 1) return absl::OkStatus();
     try {
-      std::vector<at::Tensor> tensors = {OnDevice(View(bytes.data(), bytes.size(), false))};
+      std::vector<at::Tensor> tensors = {Place(bytes.data(), bytes.size(), at::kByte, MemoryKind::kHost)};
       c10d::BroadcastOptions options;
       options.rootRank = root;
-      backend_->broadcast(tensors, options)->wait();
-      if (on_cuda_) View(bytes.data(), bytes.size(), false).copy_(tensors[0]);
+      GROUTER_RETURN_IF_ERROR(group_->Finish(*group_->backend().broadcast(tensors, options)));
+      if (Copied(MemoryKind::kHost)) {
+        View(bytes.data(), bytes.size(), at::kByte, at::kCPU).copy_(tensors[0]);
+      }
       return absl::OkStatus();
     } catch (const std::exception& error) {
-      return C10dError(error, Where());
+      return C10dError(error, group_->Where());
     }
   }
 
   absl::Status Barrier() override {
     try {
-      backend_->barrier()->wait();
-      return absl::OkStatus();
+      c10d::BarrierOptions options;
+      if (!group_->on_cpu()) options.device = group_->device();
+      return group_->Finish(*group_->backend().barrier(options));
     } catch (const std::exception& error) {
-      return C10dError(error, Where());
+      return C10dError(error, group_->Where());
     }
   }
 
@@ -116,31 +183,41 @@ class C10dCollectives : public Collectives {
       if (ranks[i] != rank()) continue;
       auto store = c10::make_intrusive<c10d::PrefixStore>(absl::StrCat(name, "/", ranks[0]), store_);
       return MakeC10dCollectives(store, static_cast<int>(i), static_cast<int>(ranks.size()), make_backend_,
-                                 on_cuda_);
+                                 group_->device(), timeout_);
     }
     return Error(absl::StatusCode::kInvalidArgument, "a rank outside the group asked for it", name);
   }
 
  private:
-  absl::Status Reduce(void* values, int64_t count, at::ScalarType type) {
+  // Is a buffer of this memory not where the backend works?
+  bool Copied(MemoryKind memory) const { return !group_->on_cpu() && memory == MemoryKind::kHost; }
+  // The values where the backend works: a view, or a copy.
+  at::Tensor Place(const void* data, int64_t count, at::ScalarType type, MemoryKind memory) const {
+    if (!Copied(memory)) return View(data, count, type, group_->device());
+    return View(data, count, type, at::kCPU).to(group_->device());
+  }
+
+  absl::Status Reduce(void* values, int64_t count, at::ScalarType type, MemoryKind memory) {
     if (count == 0 || size() == 1) return absl::OkStatus();
     try {
-      at::Tensor host = at::from_blob(values, {count}, at::TensorOptions().dtype(type));
-      std::vector<at::Tensor> tensors = {OnDevice(host)};
-      backend_->allreduce(tensors)->wait();
-      if (on_cuda_) host.copy_(tensors[0]);
+      std::vector<at::Tensor> tensors = {Place(values, count, type, memory)};
+      auto work = group_->backend().allreduce(tensors);
+      if (!group_->on_cpu() && memory == MemoryKind::kDevice) {
+        work->wait();  // orders the stream
+        return absl::OkStatus();
+      }
+      GROUTER_RETURN_IF_ERROR(group_->Finish(*work));
+      if (Copied(memory)) View(values, count, type, at::kCPU).copy_(tensors[0]);
       return absl::OkStatus();
     } catch (const std::exception& error) {
-      return C10dError(error, Where());
+      return C10dError(error, group_->Where());
     }
   }
-  at::Tensor OnDevice(const at::Tensor& host) const { return on_cuda_ ? host.to(at::kCUDA) : host; }
-  std::string Where() const { return absl::StrCat("rank ", rank(), " of ", size()); }
 
   const c10::intrusive_ptr<c10d::Store> store_;
-  const c10::intrusive_ptr<c10d::Backend> backend_;
+  const std::shared_ptr<Group> group_;
   const MakeBackend make_backend_;
-  const bool on_cuda_;
+  const std::chrono::milliseconds timeout_;
 };
 
 }  // namespace
@@ -157,11 +234,12 @@ absl::Status C10dError(const std::exception& error, const std::string& where) {
 
 absl::StatusOr<std::unique_ptr<Collectives>> MakeC10dCollectives(c10::intrusive_ptr<c10d::Store> store,
                                                                  int rank, int size, MakeBackend make_backend,
-                                                                 bool on_cuda) {
+                                                                 at::Device device,
+                                                                 std::chrono::milliseconds timeout) {
   try {
-    c10::intrusive_ptr<c10d::Backend> backend = make_backend(store, rank, size);
+    auto group = std::make_shared<Group>(make_backend(store, rank, size), device, timeout);
     return std::unique_ptr<Collectives>(
-        new C10dCollectives(std::move(store), std::move(backend), std::move(make_backend), on_cuda));
+        new C10dCollectives(std::move(store), std::move(group), std::move(make_backend), timeout));
   } catch (const std::exception& error) {
     return C10dError(error, absl::StrCat("meeting of ", size, " ranks, rank ", rank));
   }

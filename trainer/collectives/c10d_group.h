@@ -2,6 +2,9 @@
 #ifndef GROUTER_TRAINER_COLLECTIVES_C10D_GROUP_H_
 #define GROUTER_TRAINER_COLLECTIVES_C10D_GROUP_H_
 
+#include <c10/core/Device.h>
+
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -18,10 +21,13 @@ namespace grouter {
 using MakeBackend = std::function<c10::intrusive_ptr<c10d::Backend>(c10::intrusive_ptr<c10d::Store> store,
                                                                     int rank, int size)>;
 
-// `on_cuda`: buffers of exchanges are device memory of the current device; reductions still take host memory.
+// `device`: the backend's, whose memory MemoryKind::kDevice means; host memory is copied there and back. On
+// it a call with host memory waits at most `timeout`, then ends the group; on CPUs the backend watches its
+// own.
 absl::StatusOr<std::unique_ptr<Collectives>> MakeC10dCollectives(c10::intrusive_ptr<c10d::Store> store,
                                                                  int rank, int size, MakeBackend make_backend,
-                                                                 bool on_cuda);
+                                                                 at::Device device,
+                                                                 std::chrono::milliseconds timeout);
 
 // A rendezvous by options' file or master (gloo.h); throws what c10d throws.
 struct GlooOptions;

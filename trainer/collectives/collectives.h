@@ -21,6 +21,12 @@ enum class ExchangeKind : uint8_t {
   kExperts = 2,  // weights, gradients or moments of experts
 };
 
+// Where a buffer lies. Groups of CPUs know one memory and treat both alike. In a group of devices (NCCL), a
+// call with a device's memory is queued behind what the rank's current stream holds, and the stream's later
+// work comes after it: neither the call nor Wait blocks, and a rank that is gone shows when the stream is
+// waited for. A call with host memory blocks until it is done.
+enum class MemoryKind : uint8_t { kHost = 0, kDevice = 1 };
+
 // Rows to and from every rank of the group. Rows for rank 0 lie first, then rank 1, ...; the same for what
 // is received. Both sides must agree on the number of rows, which nobody exchanges.
 struct RowExchange {
@@ -29,7 +35,8 @@ struct RowExchange {
   const void* send = nullptr;
   absl::Span<const uint32_t> send_rows;  // [size]
   void* recv = nullptr;
-  absl::Span<const uint32_t> recv_rows;  // [size]
+  absl::Span<const uint32_t> recv_rows;   // [size]
+  MemoryKind memory = MemoryKind::kHost;  // of send and recv
 };
 
 // One asynchronous exchange. Its buffers must live, and `send` stay unchanged, until Wait has returned.
@@ -52,8 +59,8 @@ class Collectives {
   // Starts an exchange; several may be in flight.
   virtual absl::StatusOr<std::unique_ptr<Work>> StartAllToAll(const RowExchange& exchange) = 0;
   // Element-wise sums over all ranks, the same bits on each.
-  virtual absl::Status AllReduceSum(absl::Span<float> values) = 0;
-  virtual absl::Status AllReduceSum(absl::Span<double> values) = 0;
+  virtual absl::Status AllReduceSum(absl::Span<float> values, MemoryKind memory = MemoryKind::kHost) = 0;
+  virtual absl::Status AllReduceSum(absl::Span<double> values, MemoryKind memory = MemoryKind::kHost) = 0;
   // `bytes` of rank `root` on all ranks.
   virtual absl::Status Broadcast(absl::Span<uint8_t> bytes, uint32_t root) = 0;
   virtual absl::Status Barrier() = 0;

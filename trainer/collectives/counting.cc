@@ -32,13 +32,13 @@ class CountingCollectives : public Collectives {
     }
     return inner_->StartAllToAll(exchange);
   }
-  absl::Status AllReduceSum(absl::Span<float> values) override {
+  absl::Status AllReduceSum(absl::Span<float> values, MemoryKind memory) override {
     ++counts_.reductions;
-    return inner_->AllReduceSum(values);
+    return inner_->AllReduceSum(values, memory);
   }
-  absl::Status AllReduceSum(absl::Span<double> values) override {
+  absl::Status AllReduceSum(absl::Span<double> values, MemoryKind memory) override {
     ++counts_.reductions;
-    return inner_->AllReduceSum(values);
+    return inner_->AllReduceSum(values, memory);
   }
   absl::Status Broadcast(absl::Span<uint8_t> bytes, uint32_t root) override {
     ++counts_.broadcasts;

@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<Collectives>> MakeGlooCollectives(const GlooOptio
   try {
     return MakeC10dCollectives(MakeRendezvousStore(options), static_cast<int>(environment.rank),
                                static_cast<int>(environment.world_size), std::move(make_backend),
-                               /*on_cuda=*/false);
+                               at::Device(at::kCPU), timeout);
   } catch (const std::exception& error) {
     return C10dError(error,
                      absl::StrCat("rendezvous of rank ", environment.rank, " at ",

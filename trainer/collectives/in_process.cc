@@ -127,8 +127,8 @@ class InProcessCollectives : public Collectives {
     return std::unique_ptr<Work>(new InProcessWork(meeting_, group_, call, rank_, exchange));
   }
 
-  absl::Status AllReduceSum(absl::Span<float> values) override { return Reduce(values); }
-  absl::Status AllReduceSum(absl::Span<double> values) override { return Reduce(values); }
+  absl::Status AllReduceSum(absl::Span<float> values, MemoryKind) override { return Reduce(values); }
+  absl::Status AllReduceSum(absl::Span<double> values, MemoryKind) override { return Reduce(values); }
 
   absl::Status Broadcast(absl::Span<uint8_t> bytes, uint32_t root) override {
     std::string mine;

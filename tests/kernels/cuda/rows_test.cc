@@ -31,8 +31,8 @@ TEST(CudaRows, GatherIsTheCpuTwinsBits) {
 // threads: several tiles.
 TEST(CudaRows, ScatterAddsInTheCpuTwinsOrderToTheBit) {
   const DeviceKernels kernels;
-  for (int64_t rows : {0, 1, 40, 300}) {
-    for (int64_t width : {1, 33, 140}) {
+  for (int64_t rows : {0, 1, 40, 200}) {
+    for (int64_t width : {1, 140}) {
       for (bool scaled : {false, true}) {
         Random random(rows * 1000 + width);
         const uint64_t places = 1 + random.Below(12);

@@ -25,7 +25,7 @@ TEST(MakeC10dCollectives, WhatABackendThrowsIsAStatus) {
       [](c10::intrusive_ptr<c10d::Store>, int, int) -> c10::intrusive_ptr<c10d::Backend> {
         throw std::runtime_error("no network interface");
       },
-      false);
+      at::Device(at::kCPU), std::chrono::seconds(1));
   ASSERT_TRUE(absl::IsUnavailable(group.status())) << group.status();
   EXPECT_NE(group.status().message().find("no network interface"), std::string::npos);
 }
