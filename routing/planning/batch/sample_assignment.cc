@@ -57,41 +57,51 @@ std::vector<Place> PlacesOf(const WorldShape& world, const Topology& topology,
   return places;
 }
 
-// Rows of a sample for the ranks of a place, as the protocol counts them between nodes.
-uint64_t RowsForPlace(const SampleTraffic& traffic, const WorldShape& world, uint32_t sample,
-                      const Place& place) {
-  if (!traffic.block_rows.empty()) {
-    return traffic.block_rows[uint64_t{sample} * world.num_blocks() +
-                              world.first_block_of_shape[place.shape] + place.block];
+// [samples][all blocks of all shapes] rows of a sample for the ranks of a block, as the protocol counts them
+// between nodes.
+std::vector<uint64_t> BlockRows(const SampleTraffic& traffic, const WorldShape& world) {
+  if (!traffic.block_rows.empty()) return traffic.block_rows;
+  std::vector<uint64_t> block_rows;
+  block_rows.reserve(size_t{traffic.num_samples} * world.num_blocks());
+  for (uint32_t s = 0; s < traffic.num_samples; ++s) {
+    for (uint32_t g : world.group_of_shape) {
+      const EpGroup& group = world.groups[g];
+      const uint64_t* rows = &traffic.rank_rows[uint64_t{s} * group.ep_size()];
+      for (uint32_t b = 0; b < group.num_blocks(); ++b) {
+        block_rows.push_back(
+            std::accumulate(rows + group.first_of_block[b], rows + group.first_of_block[b + 1], uint64_t{0}));
+      }
+    }
   }
-  const EpGroup& group = world.groups[world.group_of_shape[place.shape]];
-  const uint64_t* rows = &traffic.rank_rows[uint64_t{sample} * group.ep_size()];
-  return std::accumulate(rows + group.first_of_block[place.block],
-                         rows + group.first_of_block[place.block + 1], uint64_t{0});
-}
-
-uint64_t RowsInShape(const SampleTraffic& traffic, const WorldShape& world, uint32_t sample, Place place) {
-  uint64_t total = 0;
-  const uint32_t blocks = world.groups[world.group_of_shape[place.shape]].num_blocks();
-  for (place.block = 0; place.block < blocks; ++place.block)
-    total += RowsForPlace(traffic, world, sample, place);
-  return total;
+  return block_rows;
 }
 
 std::vector<uint32_t> TransportToPlaces(const SampleTraffic& traffic, const WorldShape& world,
                                         const Topology& topology, const std::vector<Place>& places,
                                         uint64_t row_bytes) {
+  const std::vector<uint64_t> block_rows = BlockRows(traffic, world);
+  const uint32_t shapes = static_cast<uint32_t>(world.group_of_shape.size());
   std::vector<int64_t> cost(uint64_t{traffic.num_samples} * places.size());
+  std::vector<int64_t> out, up;
   std::vector<uint32_t> capacity;
-  for (size_t p = 0; p < places.size(); ++p) {
-    const Place& place = places[p];
+  for (const Place& place : places) {
     capacity.push_back(place.capacity);
-    const int64_t out = RowPicoseconds(row_bytes, topology.nodes[place.node].scale_out);
-    const int64_t up = RowPicoseconds(row_bytes, topology.nodes[place.node].scale_up);
-    for (uint32_t s = 0; s < traffic.num_samples; ++s) {
-      const int64_t inside = static_cast<int64_t>(RowsForPlace(traffic, world, s, place));
-      const int64_t all = static_cast<int64_t>(RowsInShape(traffic, world, s, place));
-      cost[s * places.size() + p] = (all - inside) * out + inside * std::min(up, out);
+    out.push_back(RowPicoseconds(row_bytes, topology.nodes[place.node].scale_out));
+    up.push_back(std::min(out.back(), RowPicoseconds(row_bytes, topology.nodes[place.node].scale_up)));
+  }
+  std::vector<uint64_t> all(shapes);
+  for (uint32_t s = 0; s < traffic.num_samples; ++s) {
+    const uint64_t* rows = &block_rows[uint64_t{s} * world.num_blocks()];
+    for (uint32_t shape = 0; shape < shapes; ++shape) {
+      all[shape] = std::accumulate(rows + world.first_block_of_shape[shape],
+                                   rows + world.first_block_of_shape[shape + 1], uint64_t{0});
+    }
+    int64_t* cost_of_sample = &cost[s * places.size()];
+    for (size_t p = 0; p < places.size(); ++p) {
+      const Place& place = places[p];
+      const int64_t inside =
+          static_cast<int64_t>(rows[world.first_block_of_shape[place.shape] + place.block]);
+      cost_of_sample[p] = (static_cast<int64_t>(all[place.shape]) - inside) * out[p] + inside * up[p];
     }
   }
   return SolveTransport(traffic.num_samples, cost, capacity);
@@ -190,6 +200,15 @@ std::vector<uint32_t> RankCapacities(uint32_t num_samples, uint32_t world_size) 
   std::vector<uint32_t> capacities(world_size, num_samples / world_size);
   for (uint32_t r = 0; r < num_samples % world_size; ++r) ++capacities[r];
   return capacities;
+}
+
+std::vector<uint32_t> AssignSamplesToNodes(const SampleTraffic& traffic, const WorldShape& world,
+                                           const Topology& topology, uint64_t row_bytes) {
+  const std::vector<Place> places =
+      PlacesOf(world, topology, RankCapacities(traffic.num_samples, topology.world_size()));
+  std::vector<uint32_t> node_of = TransportToPlaces(traffic, world, topology, places, row_bytes);
+  for (uint32_t& place : node_of) place = places[place].node;
+  return node_of;
 }
 
 std::vector<std::vector<uint32_t>> AssignSamples(AssignmentPolicy policy, const SampleTraffic& traffic,

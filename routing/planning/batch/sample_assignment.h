@@ -34,6 +34,11 @@ struct WorldShape {
 // The exact number of samples of each world rank: as equal as can be, the remainder to the lower ranks.
 std::vector<uint32_t> RankCapacities(uint32_t num_samples, uint32_t world_size);
 
+// The first half of kTransport alone: the topology node of each sample (of nodes that cost every sample the
+// same, the first). Reads block_rows, or rank_rows where that is empty; exact.
+std::vector<uint32_t> AssignSamplesToNodes(const SampleTraffic& traffic, const WorldShape& world,
+                                           const Topology& topology, uint64_t row_bytes);
+
 // [world rank] -> samples (indices), ascending. Capacities are met exactly by every policy.
 //   kTransport   least time for rows that leave a node or a rank: a transportation problem over blocks, then
 //                over the ranks inside each, then equal token counts over EP groups that are alike

@@ -9,6 +9,10 @@ namespace {
 
 // Past this many words of bits, walking each pair's few columns is quicker than or-ing all words.
 constexpr uint32_t kMostBitWords = 16;
+// Up to here an expert's columns are bytes of a table.
+constexpr uint32_t kMostByteColumns = 16;
+// Tokens that pass through the byte kernels at a time: their ids stay in the first cache for a second table.
+constexpr uint32_t kByteBlock = 4096;
 
 }  // namespace
 
@@ -38,6 +42,15 @@ ColumnCounter::ColumnCounter(uint32_t num_columns,
     }
     first_column_.push_back(static_cast<uint32_t>(columns_.size()));
   }
+  if (num_columns > 0 && num_columns <= kMostByteColumns && num_experts_ <= 256) {
+    bytes_.assign((num_columns + 7) / 8 * 256, 0);
+    for (uint32_t e = 0; e < num_experts_; ++e) {
+      for (uint32_t column : columns_of_expert[e]) {
+        uint8_t& bits = bytes_[column / 8 * 256 + e];
+        bits = static_cast<uint8_t>(bits | 1u << (column % 8));
+      }
+    }
+  }
   if (words_ > kMostBitWords) return;
   // u8 ids index the table unchecked, so it has a row for each of them.
   const uint32_t num_rows = std::max(num_experts_ + 1, 256u);
@@ -53,6 +66,10 @@ void ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_to
                           uint32_t* counts) const {
   GROUTER_CHECK(first <= view.num_tokens && num_tokens <= view.num_tokens - first);
   if (view.k == 0 || num_tokens == 0) return;
+  if (TakesBytes(view)) {
+    CountBytes(view, first, num_tokens, counts);
+    return;
+  }
   if (rows_.empty()) {
     CountByStamps(view, first, num_tokens, counts);
     return;
@@ -82,6 +99,29 @@ void ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_to
     case InstructionSet::kPortable:
       CountColumnsPortable(run, view.id_width, counts);
       break;
+  }
+}
+
+void ColumnCounter::CountBytes(const RouteView& view, uint32_t first, uint32_t num_tokens,
+                               uint32_t* counts) const {
+  const bool permutes = instructions_ == InstructionSet::kAvx512 && HasBytePermutes();
+  ByteRun run;
+  run.k = view.k;
+  run.short_table = num_experts_ <= 128;
+  for (uint32_t t = 0; t < num_tokens; t += kByteBlock) {
+    run.ids = reinterpret_cast<const uint8_t*>(view.ids.data()) + uint64_t{first + t} * view.k;
+    run.num_tokens = std::min(kByteBlock, num_tokens - t);
+    for (uint32_t table = 0; table < bytes_.size() / 256; ++table) {
+      run.table = bytes_.data() + table * 256;
+      run.from_memory = table == 0;
+      if (permutes) {
+        CountBytesAvx512(run, counts + 8 * table);
+      } else if (instructions_ == InstructionSet::kPortable) {
+        CountBytesPortable(run, counts + 8 * table);
+      } else {
+        CountBytesAvx2(run, counts + 8 * table);
+      }
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "routing/planning/counting/byte_kernel.h"
 #include "routing/planning/counting/column_kernel.h"
 #include "routing/table/routing_table.h"
 
@@ -28,6 +29,12 @@ class ColumnCounter {
   void Count(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;
 
  private:
+  // Whether every token of `view` has k experts with one-byte ids and the few columns fit the byte kernels.
+  bool TakesBytes(const RouteView& view) const {
+    return !bytes_.empty() && view.id_width == 1 && ByteKernelTakes(view.k) && view.missing.empty() &&
+           view.num_topk.empty();
+  }
+  void CountBytes(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;
   void CountByStamps(const RouteView& view, uint32_t first, uint32_t num_tokens, uint32_t* counts) const;
 
   uint32_t num_columns_;
@@ -35,6 +42,7 @@ class ColumnCounter {
   uint32_t words_;
   InstructionSet instructions_;
   std::vector<uint64_t> rows_;
+  std::vector<uint8_t> bytes_;          // [1 or 2][256] columns of each expert, or empty: too many
   std::vector<uint32_t> first_column_;  // [num_experts + 1] into columns_
   std::vector<uint32_t> columns_;
 };

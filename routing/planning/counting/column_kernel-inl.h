@@ -6,12 +6,7 @@
 
 constexpr uint32_t kPlanes = 16;  // counts below 65,536 tokens between two extractions
 
-template <typename Vector>
-inline void CarrySave(Vector* high, Vector* low, const Vector& a, const Vector& b, const Vector& c) {
-  const Vector u = a ^ b;
-  *high = (a & b) | (u & c);
-  *low = u ^ c;
-}
+#include "routing/planning/counting/carry_save-inl.h"
 
 // Ors the rows of one token's experts.
 template <typename Vector, typename Id, uint32_t kFixedK>

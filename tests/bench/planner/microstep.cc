@@ -11,38 +11,19 @@
 #include <vector>
 
 #include "io/error.h"
-#include "io/random.h"
 #include "routing/planning/batch/rank_plan.h"
 #include "routing/planning/certificate.h"
+#include "tests/bench/planner/routes.h"
 
 namespace grouter {
 namespace {
 
-constexpr uint32_t kExperts = 128, kTopk = 8, kTokens = 4096, kSamplesPerNode = 8, kRanksPerNode = 8;
+using bench::kExperts, bench::kTopk, bench::kTokens, bench::kSamplesPerNode;
+
+constexpr uint32_t kRanksPerNode = 8;
 
 double Milliseconds(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
-// Routes of many samples; each sample prefers a topic's experts.
-std::vector<uint8_t> MakeRoutes(uint64_t num_samples) {
-  std::vector<uint8_t> ids(num_samples * kTokens * kTopk);
-  Random random(1);
-  size_t at = 0;
-  for (uint64_t s = 0; s < num_samples; ++s) {
-    const uint32_t topic = static_cast<uint32_t>(random.Below(16)) * 8;
-    for (uint32_t t = 0; t < kTokens; ++t) {
-      uint64_t taken[2] = {0, 0};
-      for (uint32_t j = 0; j < kTopk; ++j) {
-        const uint64_t draw = random.Next();
-        uint32_t e = draw & 1 ? (topic + (draw >> 8) % 24) % kExperts : (draw >> 8) % kExperts;
-        while (taken[e / 64] >> (e % 64) & 1) e = (e + 1) % kExperts;
-        taken[e / 64] |= uint64_t{1} << (e % 64);
-        ids[at++] = static_cast<uint8_t>(e);
-      }
-    }
-  }
-  return ids;
 }
 
 JobSpec SpecOf(uint32_t nodes) {
@@ -64,12 +45,7 @@ std::vector<TrafficSample> MicroBatch(const std::vector<uint8_t>& ids, uint64_t 
     samples[s].sample = first + s;
     samples[s].facts.length = kTokens;
     samples[s].facts.num_loss_tokens = kTokens;
-    RouteView view;
-    view.num_tokens = kTokens;
-    view.k = kTopk;
-    const uint64_t bytes = uint64_t{kTokens} * kTopk;
-    view.ids = absl::string_view(reinterpret_cast<const char*>(ids.data()) + (first + s) * bytes, bytes);
-    samples[s].routes.push_back(view);
+    samples[s].routes.push_back(bench::ViewOf(ids.data(), first + s));
   }
   return samples;
 }
@@ -94,7 +70,7 @@ int Run(uint32_t nodes, uint32_t threads, uint32_t rounds, const std::string& se
   const TrafficModel model(spec.draft, world, placement, instructions);
   const uint64_t per_batch = uint64_t{nodes} * kSamplesPerNode;
   const uint64_t batches = (uint64_t{256} << 20) / (per_batch * kTokens * kTopk) + 1;
-  const std::vector<uint8_t> ids = MakeRoutes(batches * per_batch);
+  const std::vector<uint8_t> ids = bench::MakeRoutes(batches * per_batch);
   std::vector<double> shared_ms, plan_ms, check_ms;
   const uint32_t ranks = spec.draft.topology.world_size();
   for (uint32_t round = 0; round < rounds + 1; ++round) {

@@ -4,11 +4,12 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import assignment
 import microstep
 import rows
 
 # A module a family of metrics: measure(area) verifies, then adds its rows. area.folder: the programs built here.
-FAMILIES = (microstep,)
+FAMILIES = (microstep, assignment)
 
 area = rows.Area("planner", __doc__)
 area.folder = rows.build("//tests/bench/planner:all")

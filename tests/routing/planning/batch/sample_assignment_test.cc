@@ -58,6 +58,26 @@ TEST(SampleAssignmentTest, ASampleGoesWhereItsExpertsAre) {
   }
 }
 
+TEST(SampleAssignmentTest, TheNodesAloneAreThoseOfTheWholeAssignment) {
+  Random random(3);
+  for (int round = 0; round < 30; ++round) {
+    const uint32_t nodes = 1 + random.Below(5), ranks = 1 + random.Below(3);
+    const Topology topology = Topology::Uniform(nodes, ranks);
+    const WorldShape world = WorldShape::Of(topology, nodes * ranks);
+    const uint32_t samples = random.Below(30);
+    SampleTraffic traffic = RandomTraffic(samples, nodes * ranks, &random);
+    if (round % 2 == 0) {
+      for (uint32_t i = 0; i < samples * nodes; ++i) traffic.block_rows.push_back(random.Below(50));
+    }
+    const auto by_rank = AssignSamples(AssignmentPolicy::kTransport, traffic, world, topology, 64);
+    const std::vector<uint32_t> node_of = AssignSamplesToNodes(traffic, world, topology, 64);
+    ASSERT_EQ(node_of.size(), samples);
+    for (uint32_t r = 0; r < by_rank.size(); ++r) {
+      for (uint32_t s : by_rank[r]) EXPECT_EQ(node_of[s], topology.NodeOf(r));
+    }
+  }
+}
+
 TEST(SampleAssignmentTest, AlikeGroupsGetLevelTokenCounts) {
   const Topology topology = Topology::Uniform(4, 1);
   SampleTraffic traffic;

@@ -48,6 +48,43 @@ TEST(ColumnCounterTest, CountsWhatASetPerTokenCounts) {
   }
 }
 
+TEST(ColumnCounterTest, FewColumnsCountTheSameWithEveryInstructionSet) {
+  Random random(4);
+  for (int round = 0; round < 40; ++round) {
+    testing::FakeTableOptions options;
+    options.seed = round;
+    options.k = round % 2 == 0 ? 8 : 4;
+    options.num_experts = options.k + random.Below(257 - options.k);
+    options.num_samples = 1;
+    options.shortest = options.longest = 1 + random.Below(9000);
+    const auto table = testing::MakeFakeTable(options);
+    const uint32_t num_columns = 1 + random.Below(16);
+    std::vector<std::vector<uint32_t>> columns(options.num_experts);
+    for (auto& list : columns) {
+      for (uint32_t c = 0; c < num_columns; ++c) {
+        if (random.Below(6) == 0) list.push_back(c);
+      }
+    }
+    const RouteView view = table->Routes(0, 0).value();
+    const uint32_t first = random.Below(view.num_tokens);
+    std::vector<uint32_t> expected(num_columns, 0);
+    for (uint32_t t = first; t < view.num_tokens; ++t) {
+      std::set<uint32_t> touched;
+      for (uint32_t j = 0; j < view.k; ++j) {
+        for (uint32_t column : columns[view.Id(t, j)]) touched.insert(column);
+      }
+      for (uint32_t column : touched) ++expected[column];
+    }
+    for (int set = 0; set <= static_cast<int>(BestInstructionSet()); ++set) {
+      const ColumnCounter counter(num_columns, columns, static_cast<InstructionSet>(set));
+      std::vector<uint32_t> counts(counter.num_counts(), 0);
+      counter.Count(view, first, view.num_tokens - first, counts.data());
+      counts.resize(num_columns);
+      EXPECT_EQ(counts, expected) << round << ", instruction set " << set;
+    }
+  }
+}
+
 TEST(ColumnCounterTest, AnIdPastTheLastExpertLeavesTheSumShort) {
   for (uint32_t experts : {8u, 300u}) {
     testing::FakeTableOptions options;
