@@ -16,8 +16,10 @@
 #include "server/plans/plan_cache.h"
 #include "server/plans/worker_pool.h"
 #include "server/registry/job_registry.h"
+#include "server/replay/replay_store.h"
 #include "server/service/catalog_service.h"
 #include "server/service/plan_service.h"
+#include "server/service/replay_service.h"
 #include "server/service/stats_service.h"
 #include "server/stream/stream_engine.h"
 #include "spdlog/spdlog.h"
@@ -58,6 +60,20 @@ void SetArguments(const server::ServerConfig& config, grpc::ServerBuilder* build
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 4);
 }
 
+int64_t UnixMs() {
+  return std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
+}
+
+ReplayStoreOptions ReplayOptionsOf(const server::ServerConfig& config) {
+  ReplayStoreOptions options;
+  options.folder = JoinPath(config.roots(0), "replay");
+  options.quota.max_bytes = config.replay().max_bytes();
+  options.quota.batches_per_series = config.replay().batches_per_series();
+  options.max_open_batches = config.replay().max_open_batches();
+  options.unix_ms = UnixMs;
+  return options;
+}
+
 class GrouterServer : public Server {
  public:
   GrouterServer(const server::ServerConfig& config, FileSystem& files)
@@ -66,17 +82,21 @@ class GrouterServer : public Server {
         jobs_({config.limits().max_jobs(),
                std::chrono::duration_cast<std::chrono::seconds>(Milliseconds(config.timing().job_ttl_ms()))},
               &artefacts_),
+        replay_(ReplayOptionsOf(config), &artefacts_, files),
         planners_(ThreadsOr(config.limits().plan_threads())),
         searches_(1),
+        replayers_(kReplayThreads),
         cache_(config.limits().plan_cache_bytes(), &planners_),
         watches_(config.limits().max_watches()),
         plan_service_(&jobs_, &watches_),
-        catalog_service_(&artefacts_, &jobs_, &cache_, &searches_, &watches_) {
+        catalog_service_(&artefacts_, &jobs_, &cache_, &searches_, &watches_),
+        replay_service_({&replay_, &replayers_, &watches_, &counters_, &files, UnixMs}) {
     streams_.jobs = &jobs_;
     streams_.cache = &cache_;
     streams_.counters = &counters_;
     streams_.limits = LimitsOf(config);
-    stats_ = {&artefacts_, &jobs_, &cache_, &counters_, &draining_, std::chrono::steady_clock::now()};
+    stats_ = {
+        &artefacts_, &jobs_, &cache_, &replay_, &counters_, &draining_, std::chrono::steady_clock::now()};
     stats_service_ = std::make_unique<StatsServiceImpl>(stats_, &watches_);
   }
 
@@ -94,6 +114,7 @@ class GrouterServer : public Server {
       sockets.push_back(std::move(socket));
     }
     GROUTER_RETURN_IF_ERROR(RaiseDescriptorLimit(config_.limits().max_connections(), kTableFiles).status());
+    GROUTER_RETURN_IF_ERROR(replay_.Open());
     GROUTER_RETURN_IF_ERROR(BuildGrpc());
     AcceptorOptions options;
     options.max_connections = config_.limits().max_connections();
@@ -144,6 +165,7 @@ class GrouterServer : public Server {
     }
     planners_.Stop();
     searches_.Stop();
+    replayers_.Stop();
     if (engine_ != nullptr) engine_->Stop();
     if (grpc_ != nullptr) grpc_->Wait();
     http_.reset();
@@ -152,6 +174,7 @@ class GrouterServer : public Server {
 
  private:
   static constexpr uint64_t kTableFiles = 4096;
+  static constexpr int kReplayThreads = 2;
   static constexpr std::chrono::milliseconds kCallsEnd{2000};  // unary calls under way
 
   absl::Status BeginHttp() {
@@ -191,6 +214,7 @@ class GrouterServer : public Server {
     builder.RegisterService(&plan_service_);
     builder.RegisterService(&catalog_service_);
     builder.RegisterService(stats_service_.get());
+    builder.RegisterService(&replay_service_);
     connections_ = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         grpc::InsecureServerCredentials());
@@ -201,7 +225,7 @@ class GrouterServer : public Server {
     engine_->Start();
     grpc::HealthCheckServiceInterface* health = grpc_->GetHealthCheckService();
     for (const char* name : {v1::PlanService::service_full_name(), v1::CatalogService::service_full_name(),
-                             v1::StatsService::service_full_name()}) {
+                             v1::StatsService::service_full_name(), v1::ReplayService::service_full_name()}) {
       health->SetServingStatus(name, true);
     }
     return absl::OkStatus();
@@ -213,14 +237,17 @@ class GrouterServer : public Server {
   std::atomic<bool> stopped_{false};
   ArtefactRegistry artefacts_;
   JobRegistry jobs_;
+  ReplayStore replay_;
   WorkerPool planners_;
   WorkerPool searches_;
+  WorkerPool replayers_;
   PlanCache cache_;
   WatchLimit watches_;
   StreamContext streams_;
   StatsSources stats_;
   PlanServiceImpl plan_service_;
   CatalogServiceImpl catalog_service_;
+  ReplayServiceImpl replay_service_;
   std::unique_ptr<StatsServiceImpl> stats_service_;
   std::unique_ptr<StreamEngine> engine_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;

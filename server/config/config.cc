@@ -66,6 +66,10 @@ ServerConfig DefaultConfig() {
   limits->set_max_request_bytes(4 << 20);
   limits->set_plan_threads(0);
   limits->set_stream_threads(0);
+  server::Replay* replay = config.mutable_replay();
+  replay->set_max_bytes(uint64_t{64} << 30);
+  replay->set_batches_per_series(16);
+  replay->set_max_open_batches(8);
   server::Timing* timing = config.mutable_timing();
   timing->set_drain_delay_ms(5000);
   timing->set_shutdown_ms(20000);
@@ -132,6 +136,7 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   require(limits.max_request_bytes() >= 1 << 16, "limits.max_request_bytes: must be at least 65536");
   require(limits.plan_threads() <= 256 && limits.stream_threads() <= 256,
           "limits.*_threads: must be at most 256");
+  require(config.replay().batches_per_series() > 0, "replay.batches_per_series: must be at least 1");
   const server::Timing& timing = config.timing();
   require(timing.evict_after_ms() >= 100, "timing.evict_after_ms: must be at least 100");
   require(timing.keepalive_ms() >= 1000, "timing.keepalive_ms: must be at least 1000");

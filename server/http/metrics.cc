@@ -55,6 +55,12 @@ void AddServer(const v1::ServerStats& server, Families* out) {
   counter("grouter_plan_cache_misses_total", "Plans that had to be made or waited for",
           server.plan_cache_misses());
   counter("grouter_plan_make_seconds_total", "Time spent making plans", server.plan_make_seconds());
+  gauge("grouter_replay_batches", "Sealed rollout batches kept", server.replay_batches());
+  gauge("grouter_replay_bytes", "Disk that they take", server.replay_bytes());
+  gauge("grouter_replay_capacity_bytes", "Its bound", server.replay_capacity_bytes());
+  counter("grouter_replay_batches_evicted_total", "Rollout batches removed by retention",
+          server.replay_batches_evicted());
+  counter("grouter_replay_bytes_sent_total", "Slices sent", server.replay_bytes_sent());
   for (const v1::RejectCount& reject : server.rejects()) {
     out->Add("grouter_rejects_total", "Refusals by reason", MetricType::Counter,
              {{"reason", reject.reason()}}, reject.count());

@@ -143,6 +143,18 @@ absl::Status ArtefactRegistry::UnpinSchedule(const Digest& digest) {
   return Unpin(&schedules_, digest, "placement schedule");
 }
 
+absl::Status ArtefactRegistry::RemoveTable(const Digest& digest, const std::string& path) {
+  MutexLock lock(&mutex_);
+  const auto it = tables_.find(digest);
+  if (it != tables_.end() && (it->second.pinned != nullptr || !it->second.open.expired())) {
+    return Error(absl::StatusCode::kFailedPrecondition, "the table is in use", digest.ShortHex(),
+                 "Unload it, or forget the jobs that use it.");
+  }
+  GROUTER_RETURN_IF_ERROR(files_.RemoveTree(path));
+  if (it != tables_.end() && it->second.artefact.path == path) tables_.erase(it);
+  return absl::OkStatus();
+}
+
 int ArtefactRegistry::MarkChangedTables() {
   const std::vector<DamagedMapping> damaged = FindDamagedMappings();
   if (damaged.empty()) return 0;

@@ -33,6 +33,7 @@ struct Counters {
   std::atomic<uint64_t> payload_bytes_sent{0};
   std::atomic<uint64_t> parts_messages_sent{0};
   std::atomic<uint64_t> streams_evicted{0};
+  std::atomic<uint64_t> replay_bytes_sent{0};
   std::atomic<uint64_t> connections{0};
   std::atomic<uint64_t> connections_accepted{0};
   std::atomic<uint64_t> connections_refused{0};

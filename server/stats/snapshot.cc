@@ -82,6 +82,14 @@ void Write(const StatsSources& sources, v1::ServerStats* wire) {
   wire->set_payload_bytes_sent(counters.payload_bytes_sent);
   wire->set_plan_messages_sent(counters.parts_messages_sent);
   wire->set_streams_evicted(counters.streams_evicted);
+  uint64_t replay_bytes = 0;
+  const std::vector<SealedBatch> batches = sources.replay->List("");
+  for (const SealedBatch& batch : batches) replay_bytes += batch.stored_bytes;
+  wire->set_replay_batches(batches.size());
+  wire->set_replay_bytes(replay_bytes);
+  wire->set_replay_capacity_bytes(sources.replay->quota().max_bytes);
+  wire->set_replay_batches_evicted(sources.replay->num_evicted());
+  wire->set_replay_bytes_sent(counters.replay_bytes_sent);
   const PlanCacheCounters cache = sources.cache->counters();
   wire->set_plan_cache_bytes(cache.bytes);
   wire->set_plan_cache_capacity_bytes(sources.cache->capacity_bytes());

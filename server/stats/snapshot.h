@@ -8,6 +8,7 @@
 #include "grouter/v1/stats_service.pb.h"
 #include "server/plans/plan_cache.h"
 #include "server/registry/job_registry.h"
+#include "server/replay/replay_store.h"
 #include "server/stats/counters.h"
 
 namespace grouter {
@@ -19,6 +20,7 @@ struct StatsSources {
   ArtefactRegistry* artefacts = nullptr;
   JobRegistry* jobs = nullptr;
   PlanCache* cache = nullptr;
+  ReplayStore* replay = nullptr;
   Counters* counters = nullptr;
   const std::atomic<bool>* draining = nullptr;
   std::chrono::steady_clock::time_point started;

@@ -22,6 +22,8 @@ constexpr const char* kMethods[] = {
     "/grouter.v1.PlanService/GetPlan",          "/grouter.v1.PlanService/StreamPlans",
     "/grouter.v1.PlanService/GetPlacement",     "/grouter.v1.PlanService/WatchPlacement",
     "/grouter.v1.StatsService/GetStats",        "/grouter.v1.StatsService/WatchStats",
+    "/grouter.v1.ReplayService/IngestBatch",    "/grouter.v1.ReplayService/GetSlice",
+    "/grouter.v1.ReplayService/ListBatches",    "/grouter.v1.ReplayService/DropBatch",
 };
 constexpr size_t kNumMethods = sizeof(kMethods) / sizeof(kMethods[0]);
 

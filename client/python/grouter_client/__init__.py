@@ -15,6 +15,7 @@ from grouter_client.decode import (
     StepPart,
 )
 from grouter_client.decode import decode_micro_batch, decode_step
+from grouter_client.replay import Slice, get_slice, ingest
 from grouter_client.stream import PlanStream, Step, get_plan
 
 __all__ = [
@@ -24,9 +25,12 @@ __all__ = [
     "PlanStream",
     "PlannedSample",
     "RouteView",
+    "Slice",
     "Step",
     "StepPart",
     "decode_micro_batch",
     "decode_step",
     "get_plan",
+    "get_slice",
+    "ingest",
 ]

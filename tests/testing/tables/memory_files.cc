@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "absl/strings/match.h"
 #include "io/error.h"
 
 namespace grouter {
@@ -133,10 +134,19 @@ absl::Status MemoryFiles::Rename(const std::string& from, const std::string& to)
   bool dying = false;
   GROUTER_RETURN_IF_ERROR(Change(&dying));
   const auto it = files_.find(from);
-  if (it == files_.end()) return ErrnoError(ENOENT, "cannot rename", from);
-  files_[to] = it->second;
-  files_.erase(from);
-  return absl::OkStatus();
+  if (it != files_.end()) {
+    files_[to] = it->second;
+    files_.erase(from);
+    return absl::OkStatus();
+  }
+  const std::string folder = from + "/";
+  bool found = false;
+  for (auto file = files_.lower_bound(folder); file != files_.end() && absl::StartsWith(file->first, folder);
+       found = true) {
+    files_[to + "/" + file->first.substr(folder.size())] = file->second;
+    file = files_.erase(file);
+  }
+  return found ? absl::OkStatus() : ErrnoError(ENOENT, "cannot rename", from);
 }
 
 absl::Status MemoryFiles::Link(const std::string& from, const std::string& to) {
