@@ -53,8 +53,8 @@ class ArtefactRegistry {
   absl::Status UnpinTable(const Digest& digest);
   absl::Status UnpinSchedule(const Digest& digest);
 
-  // Removes the table in folder `path` from the disk, and forgets it. FAILED_PRECONDITION while it is pinned or
-  // someone holds it.
+  // Removes the table in folder `path` from the disk, and forgets it. FAILED_PRECONDITION while it is pinned
+  // or someone holds it.
   absl::Status RemoveTable(const Digest& digest, const std::string& path);
 
   // Marks the open tables one of whose files changed under the server. Returns how many are new.
