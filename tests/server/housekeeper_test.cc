@@ -13,7 +13,7 @@ TEST_F(HousekeeperTest, EvictsAReaderThatAcceptsNothingWithCreditOpen) {
   // More payload than all buffers between server and reader hold.
   testing::ServedJobOptions large;
   large.num_samples = 24;
-  large.sample_length = 400000;
+  large.sample_length = 200000;
   large.samples_per_step = 8;
   large.num_steps = 2;
   large.second_epoch_at = 0;

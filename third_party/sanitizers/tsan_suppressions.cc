@@ -13,6 +13,12 @@ extern "C" const char* __tsan_default_suppressions() {
       "called_from_lib:libabsl_graphcycles_internal.so\n"
       // A Status counts its references by atomics in a library without instrumentation.
       "called_from_lib:libabsl_status.so\n"
+      // Strings that gRPC builds of what another thread handed over inside its core.
+      "called_from_lib:libabsl_strings.so\n"
+      // Settings of its core that gRPC parses as times.
+      "called_from_lib:libabsl_time.so\n"
+      // gRPC's parser of its own protocol buffers, with arenas that pass between threads.
+      "called_from_lib:libupb.so\n"
       // Its hash tables sample themselves through atomics in a library without instrumentation.
       "called_from_lib:libabsl_hashtablez_sampler.so\n"
       // Lazily built descriptors: std::call_once inside the library.
