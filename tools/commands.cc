@@ -20,6 +20,7 @@ void AddAllCommands(Command& root) {
   Command& table = root.Add("table", "look at, check and join routing tables");
   AddTableInspectCommand(table);
   AddTableVerifyCommand(table);
+  AddTableAlignCommand(table);
   AddTableStatsCommand(table);
   AddTableMergeCommand(table);
   AddTableSliceCommand(table);

@@ -17,6 +17,8 @@
 namespace grouter {
 namespace {
 
+constexpr size_t kSamplesHashedTogether = 16;
+
 bool IsZero(absl::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
@@ -143,6 +145,8 @@ class Verifier {
     uint64_t tokens = 0;
     std::vector<RouteView> views;
     std::vector<ExpertCount> counted, stored;
+    std::vector<uint64_t> hashed;  // samples whose routes are in `leaves`
+    SampleLeaves leaves;
     bool complete = true;
     for (uint64_t s = 0; s < shard.header().num_samples; ++s) {
       if (Full()) return;
@@ -188,25 +192,38 @@ class Verifier {
         views.push_back(view);
       }
       if (views.size() == h.num_layer_groups) {
-        const Digest leaf = SampleLeaf(facts.length, views);
-        if (leaf != shard.leaf(s)) {
-          Find(name, shard.header().Find(SectionKind::kLeaves)->offset + 32 * s,
-               absl::StrCat("the digest of sample ", sample, " is not that of its routes"));
-        }
+        leaves.Add(facts.length, views);
+        hashed.push_back(s);
         if (num_missing != facts.num_missing) {
           Find(name, facts_at + s * kFactsBytes,
                absl::StrCat("sample ", sample, " misses another number of routes"));
         }
-        tree_.Add(leaf);
       }
+      if (hashed.size() == kSamplesHashedTogether) CheckLeaves(name, shard, &hashed, &leaves);
       tokens += facts.length;
       report_.num_tokens += facts.length;
       ++report_.num_samples;
       if (options_.progress && sample % 1024 == 0)
         options_.progress(report_.num_tokens, manifest_.num_tokens);
     }
+    CheckLeaves(name, shard, &hashed, &leaves);
     if (!complete) return;
     CheckTotals(name, shard, next, tokens, &collectors);
+  }
+
+  void CheckLeaves(const std::string& name, const Shard& shard, std::vector<uint64_t>* hashed,
+                   SampleLeaves* leaves) {
+    const std::vector<Digest> digests = leaves->Finish();
+    for (size_t i = 0; i < digests.size(); ++i) {
+      const uint64_t s = (*hashed)[i];
+      if (digests[i] != shard.leaf(s)) {
+        Find(name, shard.header().Find(SectionKind::kLeaves)->offset + 32 * s,
+             absl::StrCat("the digest of sample ", shard.header().first_sample + s,
+                          " is not that of its routes"));
+      }
+      tree_.Add(digests[i]);
+    }
+    hashed->clear();
   }
 
   void CheckTotals(const std::string& name, const Shard& shard, uint64_t end, uint64_t tokens,

@@ -9,6 +9,7 @@ namespace grouter {
 // Each adds one command to the group `table`.
 void AddTableInspectCommand(Command& table);
 void AddTableVerifyCommand(Command& table);
+void AddTableAlignCommand(Command& table);
 void AddTableStatsCommand(Command& table);
 void AddTableMergeCommand(Command& table);
 void AddTableSliceCommand(Command& table);

@@ -7,11 +7,15 @@ namespace {
 
 struct Options {
   std::string table;
+  bool header_only = false;
+  ReportOptions report;
 };
 
-absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
-  GROUTER_ASSIGN_OR_RETURN(const auto table, RoutingTable::Open(options.table));
-  GROUTER_ASSIGN_OR_RETURN(const TableReport report, MakeTableReport(*table, /*with_statistics=*/false));
+absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
+  GROUTER_ASSIGN_OR_RETURN(const auto table, RoutingTable::Open(options->table));
+  options->report.progress = terminal.Progress("reading statistics", "layer groups");
+  GROUTER_ASSIGN_OR_RETURN(const TableReport report,
+                           MakeTableReport(*table, !options->header_only, options->report));
   terminal.Result(TableReportText(report), TableReportJson(report));
   return 0;
 }
@@ -19,11 +23,13 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
 }  // namespace
 
 void AddTableInspectCommand(Command& table) {
-  Command& command = table.Add("inspect", "print what a table is");
+  Command& command = table.Add("inspect", "print what a table is, and a line for each layer group");
   Options* options = command.Keep(Options());
-  command.Required("table", &options->table, "table folder").Run([options](Terminal& terminal) {
-    return Run(*options, terminal);
-  });
+  command.Required("table", &options->table, "table folder")
+      .Option("--ranks", &options->report.num_ranks,
+              "that would hold the experts in order, for balancedness; 0: left out")
+      .Flag("--header_only", &options->header_only, "leave load, MaxVio, entropy and dead experts out")
+      .Run([options](Terminal& terminal) { return Run(options, terminal); });
 }
 
 }  // namespace grouter

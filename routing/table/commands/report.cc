@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "io/error.h"
 #include "routing/balance.h"
 #include "routing/table/weights.h"
@@ -47,6 +49,21 @@ std::vector<uint64_t> RankLoad(const std::vector<uint64_t>& load, uint32_t num_r
       ranks[r] += load[e];
   }
   return ranks;
+}
+
+// 1 when nothing was selected, so that shares of it are 0.
+double MeanOf(const std::vector<uint64_t>& load) {
+  const uint64_t total = std::accumulate(load.begin(), load.end(), uint64_t{0});
+  return total == 0 ? 1 : static_cast<double>(total) / static_cast<double>(load.size());
+}
+
+struct LoadRange {
+  double least, most;  // shares of the mean
+};
+LoadRange RangeOf(const std::vector<uint64_t>& load) {
+  const double mean = MeanOf(load);
+  const auto ends = std::minmax_element(load.begin(), load.end());
+  return {static_cast<double>(*ends.first) / mean, static_cast<double>(*ends.second) / mean};
 }
 
 std::vector<std::vector<double>> BinnedCoactivation(const LayerGroupStatistics& s, uint32_t max_bins) {
@@ -114,6 +131,7 @@ absl::StatusOr<TableReport> MakeTableReport(const RoutingTable& table, bool with
   for (uint32_t group = 0; with_statistics && group < h.num_layer_groups; ++group) {
     GROUTER_ASSIGN_OR_RETURN(const LayerGroupStatistics statistics, table.Statistics(group));
     r.layer_groups.push_back(Summarize(statistics, group, options));
+    if (options.progress) options.progress(group + 1, h.num_layer_groups);
   }
   return r;
 }
@@ -190,17 +208,41 @@ std::string TableReportText(const TableReport& r) {
   line("token checksums", r.token_crcs_known ? "known" : "unknown");
   for (const DataSplit& split : r.splits) {
     line(absl::StrCat("split ", split.name),
-         absl::StrCat(split.num_samples, " samples, ", split.num_tokens, " tokens"));
+         absl::StrCat(split.num_samples, " samples, ", split.num_tokens, " tokens, ", split.num_loss_tokens,
+                      " in the loss"));
   }
+  if (!r.domains.empty()) line("domains", absl::StrJoin(r.domains, ", "));
   for (const std::string& note : r.provenance) line("provenance", note);
   if (r.layer_groups.empty()) return out;
-  absl::StrAppendFormat(&out, "\n%11s %12s %8s %8s %8s %6s %7s%s\n", "layer group", "tokens", "missing",
-                        "MaxVio", "entropy", "dead", "mean k", r.num_ranks > 0 ? "  balancedness" : "");
+  absl::StrAppendFormat(&out, "\n%11s %14s %10s %7s %6s %6s %8s %8s %6s%s\n", "layer group", "tokens",
+                        "missing", "mean k", "least", "most", "MaxVio", "entropy", "dead",
+                        r.num_ranks > 0 ? absl::StrCat("  balancedness on ", r.num_ranks, " ranks") : "");
   for (const LayerGroupReport& g : r.layer_groups) {
-    absl::StrAppendFormat(&out, "%11d %12d %8d %8.3f %8.3f %6d %7.3f", g.layer_group, g.num_tokens,
-                          g.num_missing, g.max_vio, g.entropy_bits, g.dead_experts, g.mean_k);
-    if (r.num_ranks > 0) absl::StrAppendFormat(&out, "  %12.3f", g.balancedness);
+    const LoadRange range = RangeOf(g.load);
+    absl::StrAppendFormat(&out, "%11d %14d %10d %7.3f %6.2f %6.2f %8.3f %8.3f %6d", g.layer_group,
+                          g.num_tokens, g.num_missing, g.mean_k, range.least, range.most, g.max_vio,
+                          g.entropy_bits, g.dead_experts);
+    if (r.num_ranks > 0) absl::StrAppendFormat(&out, "  %.3f", g.balancedness);
     out.push_back('\n');
+  }
+  absl::StrAppend(
+      &out,
+      "least, most: load of an expert as a share of the mean; entropy in bits, log2(experts) when "
+      "even\n");
+  return out;
+}
+
+std::string ExpertLoadText(const TableReport& r) {
+  constexpr size_t kPerLine = 16;
+  std::string out;
+  for (const LayerGroupReport& g : r.layer_groups) {
+    absl::StrAppend(&out, "\nload of each expert in layer group ", g.layer_group, ", mean 1\n");
+    const double mean = MeanOf(g.load);
+    for (size_t e = 0; e < g.load.size(); ++e) {
+      if (e % kPerLine == 0) absl::StrAppendFormat(&out, "%6d:", e);
+      absl::StrAppendFormat(&out, " %5.2f", static_cast<double>(g.load[e]) / mean);
+      if (e % kPerLine == kPerLine - 1 || e + 1 == g.load.size()) out.push_back('\n');
+    }
   }
   return out;
 }

@@ -1,9 +1,10 @@
 // What `grouter table inspect` and `stats` show: values, and the same as JSON. Reads the shards' statistics,
-// never routes (but for load over ranks, which follows from them too).
+// never routes.
 #ifndef GROUTER_ROUTING_TABLE_COMMANDS_REPORT_H_
 #define GROUTER_ROUTING_TABLE_COMMANDS_REPORT_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct ReportOptions {
   uint32_t num_ranks = 0;            // balancedness for contiguous placement over so many ranks; 0: left out
   bool coactivation = false;         // `stats --html`: the co-activation matrix of each layer group
   uint32_t coactivation_bins = 128;  // experts are summed into at most so many rows
+  std::function<void(uint64_t done, uint64_t total)> progress;  // layer groups; may be empty
 };
 
 struct LayerGroupReport {
@@ -43,13 +45,15 @@ struct TableReport {
   std::vector<LayerGroupReport> layer_groups;
 };
 
-// Header and provenance only when `with_statistics` is false (inspect), so that it is quick for any table.
+// Header and provenance only when `with_statistics` is false, so that it is quick for any table.
 absl::StatusOr<TableReport> MakeTableReport(const RoutingTable& table, bool with_statistics,
                                             const ReportOptions& options = {});
 // One line of JSON, keys as the fields are called.
 std::string TableReportJson(const TableReport& report);
-// For people: some lines of text.
+// For people: some lines of text, with one for each layer group.
 std::string TableReportText(const TableReport& report);
+// For people: the load of every expert, as a share of the mean, a block of lines for each layer group.
+std::string ExpertLoadText(const TableReport& report);
 
 }  // namespace grouter
 

@@ -16,6 +16,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Slots of missing routes before a sample's start: a line of a few bytes may not ask for all memory.
+constexpr uint64_t kMaxMissingIds = uint64_t{1} << 29;
+
 absl::Status BadLine(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, what, "", "correct the line, or choose the format it has");
 }
@@ -107,6 +110,9 @@ class RoutedExpertsSource : public JsonlSource {
         return Annotate(BadLine(absl::StrCat("start ", one->start, " and ", rows,
                                              " rows do not end at the last but one of ", length, " tokens")),
                         Where(line));
+      }
+      if (one->start * stride > kMaxMissingIds) {
+        return Annotate(BadLine(absl::StrCat("an absurd start: ", one->start)), Where(line));
       }
       for (uint64_t i = 0; i < one->ids.size() / 4; ++i) See(LoadId(one->ids, i));
       shape_.lengths.push_back(static_cast<uint32_t>(length));

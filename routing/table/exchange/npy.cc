@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "io/error.h"
+#include "routing/table/exchange/inflate.h"
 #include "routing/table/weights.h"
 
 namespace grouter {
@@ -55,6 +56,43 @@ T Load(absl::string_view bytes, uint64_t i) {
   T value;
   std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
   return value;
+}
+
+absl::Status DamagedMember(absl::string_view name, absl::string_view path) {
+  return Error(absl::StatusCode::kDataLoss, absl::StrCat("array ", name, " is damaged"), path,
+               "save it again");
+}
+
+// Copies member `index`, unpacked, to `out`. Members in DEFLATE are read as they lie and unpacked here;
+// libzip unpacks any other coding.
+absl::Status UnpackMember(zip_t* zip, uint64_t index, const zip_stat_t& info, const std::string& path,
+                          WritableFile* out) {
+  const bool deflated = (info.valid & ZIP_STAT_COMP_METHOD) != 0 && info.comp_method == ZIP_CM_DEFLATE &&
+                        (info.valid & ZIP_STAT_CRC) != 0 && (info.valid & ZIP_STAT_SIZE) != 0;
+  std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> member(
+      zip_fopen_index(zip, index, deflated ? ZIP_FL_COMPRESSED : 0), zip_fclose);
+  if (member == nullptr) return DamagedMember(info.name, path);
+  std::string piece(kPieceBytes, 0);
+  const auto read = [&]() -> absl::StatusOr<absl::string_view> {
+    const int64_t n = zip_fread(member.get(), &piece[0], piece.size());
+    if (n < 0) return DamagedMember(info.name, path);
+    return absl::string_view(piece).substr(0, n);
+  };
+  uint64_t total = 0;
+  const auto write = [&](absl::string_view bytes) {
+    total += bytes.size();
+    return total > info.size ? DamagedMember(info.name, path) : out->Append(bytes);
+  };
+  if (deflated) {
+    absl::StatusOr<uint32_t> crc = Inflate(read, info.size, write);
+    if (!crc.ok()) return Annotate(crc.status(), absl::StrCat(path, ", array ", info.name));
+    return *crc == info.crc && total == info.size ? absl::OkStatus() : DamagedMember(info.name, path);
+  }
+  while (true) {
+    GROUTER_ASSIGN_OR_RETURN(const absl::string_view bytes, read());
+    if (bytes.empty()) return absl::OkStatus();
+    GROUTER_RETURN_IF_ERROR(write(bytes));
+  }
 }
 
 }  // namespace
@@ -193,8 +231,7 @@ absl::StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& 
   static std::atomic<uint64_t> counter{0};
   for (int64_t i = 0; i < members; ++i) {
     zip_stat_t info;
-    std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> member(zip_fopen_index(zip.get(), i, 0), zip_fclose);
-    if (zip_stat_index(zip.get(), i, 0, &info) != 0 || member == nullptr) {
+    if (zip_stat_index(zip.get(), i, 0, &info) != 0 || info.name == nullptr) {
       return Error(absl::StatusCode::kDataLoss, absl::StrCat("member ", i, " is damaged"), path,
                    "save it again");
     }
@@ -205,20 +242,7 @@ absl::StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& 
                                           ".unpacked.tmp.", ::getpid(), ".", counter.fetch_add(1));
     absl::StatusOr<std::unique_ptr<WritableFile>> out = files.Create(temp);
     if (!out.ok()) return out.status();
-    absl::Status status;
-    uint64_t total = 0;
-    std::string piece(kPieceBytes, 0);
-    while (status.ok()) {
-      const int64_t n = zip_fread(member.get(), &piece[0], piece.size());
-      if (n == 0) break;
-      total += n > 0 ? n : 0;
-      if (n < 0 || total > info.size) {
-        status = Error(absl::StatusCode::kDataLoss, absl::StrCat("array ", name, " is damaged"), path,
-                       "save it again");
-      } else {
-        status = (*out)->Append(absl::string_view(piece).substr(0, n));
-      }
-    }
+    const absl::Status status = UnpackMember(zip.get(), i, info, path, out->get());
     absl::StatusOr<std::shared_ptr<const MappedFile>> mapped = files.Map(temp);
     files.Remove(temp).IgnoreError();
     if (!status.ok()) return status;

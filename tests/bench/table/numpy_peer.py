@@ -19,7 +19,7 @@ def fsync(path):
 
 
 def numpy_table(data, samples, folder):
-    """Per-sample arrays in lists, 8 shard files, merged and fsynced. Returns seconds."""
+    """Per-sample arrays in lists, 8 shard files, merged, digested with SHA-256 and fsynced. Returns seconds."""
     ids = numpy.fromfile(data + ".ids", numpy.uint8).reshape(samples, SAMPLE_TOKENS, K)
     scores = numpy.fromfile(data + ".scores", numpy.float32).reshape(samples, SAMPLE_TOKENS, K)
     shutil.rmtree(folder, ignore_errors=True)
@@ -31,13 +31,17 @@ def numpy_table(data, samples, folder):
         score_list = [numpy.array(scores[sample]) for sample in mine]
         numpy.save(f"{folder}/ids{shard}.npy", numpy.concatenate(id_list))
         numpy.save(f"{folder}/scores{shard}.npy", numpy.concatenate(score_list))
-    merged = []
+    merged, digest = [], hashlib.sha256()
     for name in ("ids", "scores"):
         parts = [numpy.load(f"{folder}/{name}{shard}.npy") for shard in range(SHARDS)]
         per_sample = [sample for part in parts for sample in part.reshape(-1, SAMPLE_TOKENS, K)]
         merged.append(numpy.concatenate(per_sample))
+        digest.update(merged[-1])
         numpy.save(f"{folder}/{name}.npy", merged[-1])
         fsync(f"{folder}/{name}.npy")
+    with open(f"{folder}/digest", "w", encoding="ascii") as file:
+        file.write(digest.hexdigest())
+    fsync(f"{folder}/digest")
     seconds = time.perf_counter() - begin
     if not (
         numpy.array_equal(merged[0].ravel(), ids.ravel())

@@ -3,6 +3,23 @@
 import struct
 
 
+def shifted(register):
+    for _ in range(8):
+        register = register >> 1 ^ (0x82F63B78 if register & 1 else 0)
+    return register
+
+
+SHIFTED = [shifted(byte) for byte in range(256)]
+
+
+def crc32c(data):
+    """Byte by byte, as RFC 3720 says."""
+    register = 0xFFFFFFFF
+    for byte in data:
+        register = register >> 8 ^ SHIFTED[(register ^ byte) & 255]
+    return register ^ 0xFFFFFFFF
+
+
 def counted(values):
     return struct.pack(f"<Q{len(values)}I", len(values), *values)
 
@@ -35,7 +52,7 @@ def group_bytes(layer_group, views, chunks=()):
 
 def micro_batch_bytes(samples, groups, planes, step=0, micro_batch=0, num_tokens=0, version=1):
     head = struct.pack("<4sIQIIII", b"GRMP", version, step, 1, micro_batch, num_tokens, len(samples))
-    certificate = struct.pack("<IQQQQ", 0xABCD, 20, 22, 24, 23)
+    certificate = struct.pack("<IQQQQ", crc32c(planes), 20, 22, 24, 23)
     return head + b"".join(samples) + struct.pack("<I", len(groups)) + b"".join(groups) + certificate + planes
 
 

@@ -204,5 +204,28 @@ TEST(TableBuilder, SumsUpWhatItWrote) {
             files.Get(summary->path).size());
 }
 
+TEST(TableBuilder, CountsMoreThan2To32Tokens) {
+  // k = 0: such tokens take no bytes.
+  TableBuilderOptions build;
+  build.path = "t";
+  build.header.num_experts = 8;
+  build.header.k = 0;
+  build.index = *SampleIndex::FromLengths(std::vector<uint32_t>(3, INT32_MAX), {});
+  MemoryFiles files;
+  auto builder = TableBuilder::Create(build, files);
+  ASSERT_TRUE(builder.ok()) << builder.status();
+  RouteView routes;
+  routes.num_tokens = INT32_MAX;
+  for (int s = 0; s < 3; ++s) ASSERT_TRUE((*builder)->AddSample({routes}).ok());
+  const auto summary = (*builder)->Finish();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->num_tokens, 3 * uint64_t{INT32_MAX});
+  ASSERT_TRUE(FinishTable("t", {}, files).ok());
+  const auto table = RoutingTable::Open("t", files);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ((*table)->num_tokens(), 3 * uint64_t{INT32_MAX});
+  EXPECT_EQ((*table)->Statistics(0)->num_tokens, 3 * uint64_t{INT32_MAX});
+}
+
 }  // namespace
 }  // namespace grouter

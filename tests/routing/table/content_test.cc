@@ -45,6 +45,25 @@ TEST(Content, ALeafIsTheHashOfItsPlanes) {
   EXPECT_EQ(SampleLeaf(2, {view}), Sha256(out.bytes()));
 }
 
+TEST(Content, LeavesHashedTogetherAreThoseHashedAlone) {
+  std::vector<std::string> ids;
+  for (uint32_t tokens = 0; tokens < 40; ++tokens)
+    ids.push_back(std::string(37 * tokens, static_cast<char>(tokens)));
+  SampleLeaves leaves;
+  std::vector<Digest> alone;
+  for (const std::string& plane : ids) {
+    RouteView view;
+    view.num_tokens = static_cast<uint32_t>(plane.size());
+    view.k = 1;
+    view.ids = plane;
+    leaves.Add(view.num_tokens, {view, view});
+    alone.push_back(SampleLeaf(view.num_tokens, {view, view}));
+  }
+  EXPECT_EQ(leaves.size(), 40);
+  EXPECT_EQ(leaves.Finish(), alone);
+  EXPECT_EQ(leaves.size(), 0);
+}
+
 TEST(Content, IdWidthIsNotPartOfTheDigest) {
   TableHeader h;
   h.num_experts = 8;

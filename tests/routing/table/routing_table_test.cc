@@ -1,12 +1,20 @@
 #include "routing/table/routing_table.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "routing/table/assemble.h"
+#include "routing/table/format.h"
 #include "routing/table/manifest.h"
+#include "routing/table/verify.h"
+#include "tests/testing/tables/memory_files.h"
 #include "tests/testing/tables/random_table.h"
+#include "tests/testing/tables/sparse_table.h"
 
 namespace grouter {
 namespace {
@@ -217,6 +225,81 @@ TEST(RoutingTable, ServesManyThreadsAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, std::vector<int>(4, 200));
+}
+
+TEST(RoutingTable, MoreThan2To32TokensAndIdsUpTo65535AreFoundAtTheirPlaces) {
+  testing::SparseTableOptions o;
+  o.path = NewFolder() + "/t";
+  o.header.num_experts = 65'536;
+  o.header.k = 2;
+  o.sample_tokens = INT32_MAX;
+  o.num_samples = 3;
+  const auto shard = testing::MakeSparseTable(o);
+  ASSERT_TRUE(shard.ok()) << shard.status();
+  const uint32_t last = o.sample_tokens - 1;
+  const uint16_t ids[2] = {65'535, 256};
+  TableHeader header = o.header;
+  header.id_width = 2;
+  const uint64_t record = LayoutRecord(header, o.sample_tokens, false).bytes;
+  ASSERT_GT(record, uint64_t{1} << 32);
+  const int fd = ::open(shard->c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(::pwrite(fd, ids, 4, static_cast<off_t>(kHeaderPageBytes + 2 * record + 4 * uint64_t{last})), 4);
+  ::close(fd);
+
+  const auto table = RoutingTable::Open(o.path);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ((*table)->num_tokens(), 3 * uint64_t{INT32_MAX});
+  EXPECT_GT((*table)->num_tokens(), uint64_t{1} << 32);
+  const auto routes = (*table)->Routes(2, 0);
+  ASSERT_TRUE(routes.ok()) << routes.status();
+  EXPECT_EQ(routes->Id(last, 0), 65'535);
+  EXPECT_EQ(routes->Id(last, 1), 256);
+  EXPECT_EQ(routes->Id(last - 1, 0), 0);
+  const RouteView slice = routes->Slice(last - 2, 3);
+  EXPECT_EQ(slice.Id(2, 0), 65'535);
+  EXPECT_EQ((*table)->Routes(1, 0)->Id(last, 0), 0);
+}
+
+TEST(RoutingTable, ANewerMinorVersionWithASectionUnknownHereIsReadAndVerified) {
+  testing::MemoryFiles files;
+  const auto old = MakeRandomTable(SmallTable(), "t", files);
+  const Decoded routes = Decode(*old->CheckedRoutes(2, 1));
+  const auto names = files.List("t");
+  ASSERT_TRUE(names.ok());
+  for (const std::string& name : *names) {
+    if (name == kManifestName) continue;
+    std::string bytes = files.Get("t/" + name);
+    auto header = DecodeShardHeader(bytes.substr(0, kHeaderPageBytes), bytes.size());
+    ASSERT_TRUE(header.ok()) << header.status();
+    const std::string unknown = "of a later year!";
+    header->format_minor = kTableFormatMinor + 1;
+    header->sections.push_back({static_cast<SectionKind>(77), Crc32c(unknown), bytes.size(), unknown.size()});
+    bytes.replace(0, kHeaderPageBytes, EncodeShardHeader(*header));
+    files.Put("t/" + name, bytes + unknown);
+  }
+  ASSERT_TRUE(FinishTable("t", {}, files).ok());
+  auto manifest = DecodeManifest(files.Get(std::string("t/") + kManifestName));
+  manifest->format_minor = kTableFormatMinor + 1;
+  files.Put(std::string("t/") + kManifestName, EncodeManifest(*manifest));
+
+  const auto table = RoutingTable::Open("t", files);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ((*table)->content_digest(), old->content_digest());
+  EXPECT_EQ(Decode(*(*table)->CheckedRoutes(2, 1)), routes);
+  const auto report = VerifyTable("t", {}, files);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->findings.empty()) << report->findings[0].what;
+}
+
+TEST(RoutingTable, AnotherMajorVersionIsUnimplementedAndSaysSo) {
+  testing::MemoryFiles files;
+  MakeRandomTable(SmallTable(), "t", files);
+  auto manifest = DecodeManifest(files.Get(std::string("t/") + kManifestName));
+  manifest->format_major = kTableFormatMajor + 1;
+  files.Put(std::string("t/") + kManifestName, EncodeManifest(*manifest));
+  const absl::Status status = RoutingTable::Open("t", files).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_NE(status.message().find("newer Grouter"), absl::string_view::npos) << status;
 }
 
 }  // namespace

@@ -22,5 +22,17 @@ TEST(TableStatsCommandTest, LoadAddsUpToTheSelections) {
   EXPECT_LE(group["balancedness"], 1.0);
 }
 
+TEST(TableStatsCommandTest, HtmlIsWrittenBesideTheResult) {
+  const std::string folder = FreshFolder();
+  MakeSmallTable(folder + "/t");
+  const Outcome outcome =
+      RunInGroup("table", AddTableStatsCommand, {"stats", folder + "/t", "--html", folder + "/t.html"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr("load of each expert in layer group 0"));
+  const auto page = FileSystem::Local().ReadFile(folder + "/t.html");
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_THAT(*page, ::testing::HasSubstr("\"coactivation\":["));
+}
+
 }  // namespace
 }  // namespace grouter

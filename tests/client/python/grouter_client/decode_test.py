@@ -59,6 +59,14 @@ class StepPartTest(unittest.TestCase):
             decode.decode_micro_batch(made_plans.micro_batch_bytes([], [], b"", version=3))
 
 
+class ChecksumTest(unittest.TestCase):
+    def test_is_rfc_3720s_at_any_length(self):
+        self.assertEqual(decode.Checksum.of(b"123456789"), 0xE3069283)
+        data = np.random.default_rng(5).bytes(5000)
+        for size in (0, 1, 3, 127, 128, 129, 1000, 4096, 5000):
+            self.assertEqual(decode.Checksum.of(data[:size]), made_plans.crc32c(data[:size]), size)
+
+
 class MicroBatchTest(unittest.TestCase):
     def setUp(self):
         self.payload = two_samples_of_two_groups()
@@ -74,7 +82,7 @@ class MicroBatchTest(unittest.TestCase):
                 decode.PlannedSample(7, 12, 0, 2, 1, 0xC0FFEE),
             ],
         )
-        self.assertEqual((plan.routes_crc32c, plan.num_pairs_sent, plan.num_pairs_received), (0xABCD, 20, 22))
+        self.assertEqual((plan.num_pairs_sent, plan.num_pairs_received), (20, 22))
 
     def test_planes_are_read_in_their_order(self):
         self.assertEqual([group.layer_group for group in self.plan.layer_groups], [0, 4])
@@ -138,6 +146,16 @@ class MicroBatchTest(unittest.TestCase):
         for cut in range(len(self.payload)):
             with self.assertRaises((ValueError, struct.error), msg=f"cut at {cut}"):
                 decode.decode_micro_batch(self.payload[:cut])
+
+    def test_a_changed_route_is_an_error_unless_routes_are_not_checked(self):
+        for at in (1, 20, 40, 60):
+            changed = bytearray(self.payload)
+            changed[-at] ^= 1
+            with self.assertRaisesRegex(
+                ValueError, "the routes are not those of the plan", msg=f"byte -{at}"
+            ):
+                decode.decode_micro_batch(bytes(changed))
+            decode.decode_micro_batch(bytes(changed), check_routes=False)
 
     def test_bytes_after_the_end_are_an_error(self):
         with self.assertRaisesRegex(ValueError, "2 bytes after the plan's end"):

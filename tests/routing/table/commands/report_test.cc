@@ -97,6 +97,16 @@ TEST(TableReport, JsonHoldsTheSame) {
       nlohmann::json::parse(TableReportJson(*MakeTableReport(*table, false))).contains("layer_groups"));
 }
 
+TEST(TableReport, TextShowsTheLoadOfEveryExpertAsAShareOfTheMean) {
+  TableReport report;
+  LayerGroupReport group;
+  group.load = {30, 0, 10, 0};
+  report.layer_groups = {group};
+  EXPECT_EQ(ExpertLoadText(report),
+            "\nload of each expert in layer group 0, mean 1\n     0:  3.00  0.00  1.00  0.00\n");
+  EXPECT_NE(TableReportText(report).find(" 0.00   3.00 "), std::string::npos);
+}
+
 TEST(TableReport, TextNamesWhatIsUnknown) {
   testing::RandomTableOptions o;
   o.lengths = {5};

@@ -60,6 +60,8 @@ TEST(RoutedExpertsSource, NamesTheLineThatIsWrong) {
         absl::StrCat("{\"routed_experts\": \"", Base64({1, 2, 3}), "\"}"),
         absl::StrCat("{\"routed_experts\": \"", Base64({1, 2}), "\", \"shape\": [2, 1, 2]}"),
         absl::StrCat("{\"routed_experts\": \"", Base64({1, 2}), "\", \"seq_len\": 9}"),
+        absl::StrCat("{\"routed_experts\": \"", Base64({1, 2}),
+                     "\", \"routed_experts_start_len\": 2000000000}"),
         absl::StrCat("{\"routed_experts\": \"", Base64({1, 2}), "\", \"seq_len\": -1}")}) {
     MemoryFiles files;
     files.Put("x.jsonl", absl::StrCat("{\"routed_experts\": \"", Base64({1, 2}), "\"}\n", bad));

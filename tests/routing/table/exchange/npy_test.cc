@@ -1,5 +1,7 @@
 #include "routing/table/exchange/npy.h"
 
+#include <zip.h>
+
 #include "gtest/gtest.h"
 #include "tests/testing/tables/random_table.h"
 
@@ -75,6 +77,38 @@ TEST(Npz, GivesBackTheArraysPutIntoIt) {
   EXPECT_EQ((*npz)->Find("b")->num_elements(), 0);
   EXPECT_EQ((*npz)->Find("c"), nullptr);
   EXPECT_EQ(files.List(folder)->size(), 3);  // no temporary file stays
+}
+
+// What numpy.savez_compressed writes: members in DEFLATE.
+std::string CompressedNpz(const std::string& folder, const std::string& npy) {
+  const std::string path = folder + "/deflated.npz";
+  zip_t* const zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  const int64_t member =
+      zip_file_add(zip, "a.npy", zip_source_buffer(zip, npy.data(), npy.size(), 0), ZIP_FL_OVERWRITE);
+  EXPECT_EQ(zip_set_file_compression(zip, member, ZIP_CM_DEFLATE, 6), 0);
+  EXPECT_EQ(zip_close(zip), 0);
+  return path;
+}
+
+TEST(Npz, CompressedArraysComeBackAndDamageInThemIsFound) {
+  const std::string folder = testing::NewFolder();
+  FileSystem& files = FileSystem::Local();
+  std::string content;
+  for (int i = 0; i < 100'000; ++i) content.push_back(static_cast<char>(i % 7 * i % 13));
+  const std::string path = CompressedNpz(folder, NpyHeader(TensorType::kU8, {content.size()}) + content);
+  const auto npz = NpzFile::Open(path);
+  ASSERT_TRUE(npz.ok()) << npz.status();
+  EXPECT_EQ((*npz)->Find("a")->bytes, content);
+
+  const std::string bytes = *files.ReadFile(path);
+  ASSERT_LT(bytes.size(), content.size() / 2);
+  for (size_t at = 40; at + 120 < bytes.size(); at += 1 + bytes.size() / 50) {
+    std::string flipped = bytes;
+    flipped[at] ^= 4;
+    ASSERT_TRUE(WriteFileAtomically(files, folder + "/flip.npz", flipped).ok());
+    EXPECT_EQ(NpzFile::Open(folder + "/flip.npz").status().code(), absl::StatusCode::kDataLoss) << at;
+  }
+  EXPECT_EQ(files.List(folder)->size(), 2);  // no temporary file stays
 }
 
 TEST(Npz, DamagedArchivesAreErrors) {
