@@ -3,6 +3,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/optimizer.h"
+#include "kernels/pairs.h"
 #include "kernels/rows.h"
 #include "kernels/swiglu.h"
 
@@ -25,6 +26,13 @@ class CpuKernelsImpl : public Kernels {
     cpu::GateWeightsBackward(args);
   }
   void RouterLoss(const RouterLossArgs& args) const override { cpu::RouterLoss(args); }
+  void PackPairs(const PackPairsArgs& args) const override { cpu::PackPairs(args); }
+  void SortPairs(const SortPairsArgs& args) const override { cpu::SortPairs(args); }
+  void PackPairGradients(const PackPairGradientsArgs& args) const override { cpu::PackPairGradients(args); }
+  void UnpackPairGradients(const UnpackPairGradientsArgs& args) const override {
+    cpu::UnpackPairGradients(args);
+  }
+  void DecideUpdate(const DecideUpdateArgs& args) const override { cpu::DecideUpdate(args); }
   void AdamW(const AdamWArgs& args) const override { cpu::AdamW(args); }
   void Add(int64_t size, const float* x, float* y) const override { cpu::Add(size, x, y); }
   void AddSum(int64_t size, const float* x, double* sum) const override { cpu::AddSum(size, x, sum); }

@@ -158,7 +158,80 @@ struct RouterLossArgs {
   double* z = nullptr;            // one number, accumulates
 };
 
+// A row that travels carries notes behind its numbers: the `row_pairs` local slots it is for (as floats, -1:
+// none), then their gate weights; on the way back of a gradient, the gradients of those weights. `row_stride`
+// is the number of floats from one row's notes to the next row's.
+
+// Writes the notes of rows that leave: row r's pairs are [row_first_pair[r], row_first_pair[r + 1]).
+struct PackPairsArgs {
+  int64_t num_rows = 0;
+  int64_t row_pairs = 0;
+  int64_t row_stride = 0;
+  const uint32_t* row_first_pair = nullptr;  // [T + 1]
+  const int32_t* pair_slot = nullptr;
+  const int32_t* pair_choice = nullptr;  // where the pair's weight is
+  const float* weights = nullptr;
+  float* notes = nullptr;
+};
+
+// Sorts the pairs that received rows note, by slot, then by row. Where the rows do not note the pairs that
+// `first_pair` announces, *mismatch becomes 1, and what is missing reads as pairs of row 0 with weight 0.
+struct SortPairsArgs {
+  int64_t num_rows = 0;
+  int64_t row_pairs = 0;
+  int64_t row_stride = 0;
+  int64_t num_slots = 0;
+  const float* notes = nullptr;
+  const uint32_t* first_pair = nullptr;  // [slots + 1] of each slot among the P pairs
+  uint32_t* scratch = nullptr;           // [slots]
+  int32_t* row = nullptr;                // [P]
+  int32_t* column = nullptr;             // [P] row * row_pairs + place in the row
+  float* weight = nullptr;               // [P]
+  int32_t* mismatch = nullptr;           // one number
+};
+
+// Writes the gradients of gate weights into rows' notes.
+struct PackPairGradientsArgs {
+  int64_t num_pairs = 0;
+  int64_t row_pairs = 0;
+  int64_t row_stride = 0;
+  const int32_t* row = nullptr;     // [P] as sorted
+  const int32_t* column = nullptr;  // [P]
+  const float* dweight = nullptr;   // [P]
+  float* notes = nullptr;
+};
+
+// And from returned rows to the choices: dweights[pair_choice[p]] = the row's note of p.
+struct UnpackPairGradientsArgs {
+  int64_t num_rows = 0;
+  int64_t row_stride = 0;
+  const uint32_t* row_first_pair = nullptr;
+  const int32_t* pair_choice = nullptr;
+  const float* notes = nullptr;
+  float* dweights = nullptr;
+};
+
+// What a step's sums say about its update; lies where the sums lie, so that nobody waits for it.
+struct UpdateDecision {
+  int64_t num_updates = 0;  // AdamW's t, this one included
+  double gradient_norm = 0;
+  float gradient_scale = 1;  // clipping
+  float correction1 = 1;     // 1 - beta1^t
+  float correction2 = 1;     // 1 - beta2^t
+  int32_t applied = 0;       // 0: something was not finite
+};
+
+struct DecideUpdateArgs {
+  double clip_norm = 0;  // 0: no clipping
+  double beta1 = 0;
+  double beta2 = 0;
+  const double* squares = nullptr;     // of the gradient, the whole world's
+  const double* loss = nullptr;        // the same
+  UpdateDecision* decision = nullptr;  // in: num_updates before; out: all
+};
+
 // AdamW (Loshchilov, Hutter 2019) over a flat buffer; the gradient is multiplied by `gradient_scale` first.
+// With a `decision`, it gives scale and corrections, and nothing happens unless it is applied.
 struct AdamWArgs {
   int64_t size = 0;
   float learning_rate = 0;
@@ -169,6 +242,7 @@ struct AdamWArgs {
   float gradient_scale = 1;
   float correction1 = 1;  // 1 - beta1^t
   float correction2 = 1;  // 1 - beta2^t
+  const UpdateDecision* decision = nullptr;
   const float* gradient = nullptr;
   float* weight = nullptr;
   float* mean = nullptr;
@@ -191,6 +265,11 @@ class Kernels {
   virtual void GateWeights(const GateWeightsArgs& args) const = 0;
   virtual void GateWeightsBackward(const GateWeightsBackwardArgs& args) const = 0;
   virtual void RouterLoss(const RouterLossArgs& args) const = 0;
+  virtual void PackPairs(const PackPairsArgs& args) const = 0;
+  virtual void SortPairs(const SortPairsArgs& args) const = 0;
+  virtual void PackPairGradients(const PackPairGradientsArgs& args) const = 0;
+  virtual void UnpackPairGradients(const UnpackPairGradientsArgs& args) const = 0;
+  virtual void DecideUpdate(const DecideUpdateArgs& args) const = 0;
   virtual void AdamW(const AdamWArgs& args) const = 0;
   // y += x.
   virtual void Add(int64_t size, const float* x, float* y) const = 0;

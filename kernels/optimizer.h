@@ -6,6 +6,7 @@
 
 namespace grouter::cpu {
 
+void DecideUpdate(const DecideUpdateArgs& args);
 void AdamW(const AdamWArgs& args);
 void Add(int64_t size, const float* x, float* y);
 void AddSum(int64_t size, const float* x, double* sum);

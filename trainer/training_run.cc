@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,7 +34,8 @@ class Run {
         make_plan_source_(make_plan_source),
         hooks_(hooks),
         own_log_(config.timeline_steps),
-        log_(hooks.log != nullptr ? hooks.log : &own_log_) {}
+        log_(hooks.log != nullptr ? hooks.log : &own_log_),
+        device_(hooks.device != nullptr ? *hooks.device : CpuDevice()) {}
 
   absl::StatusOr<TrainingSummary> Train();
 
@@ -49,7 +51,16 @@ class Run {
   StepFeedOptions FeedOptions(uint64_t first_step, uint64_t end_step) const;
   std::vector<const LayerPlacement*> PlacementOfLayer() const;
   absl::Status MoveTo(const Placement& placement);
+  // A step that was launched and whose numbers were not read yet.
+  struct LaunchedStep {
+    uint64_t step = 0;
+    StepScale scale;
+    uint64_t num_samples = 0;
+    double rate = 0;
+    uint64_t waited_us = 0;
+  };
   absl::Status Step(uint64_t step, StepFeed* feed);
+  absl::Status CollectStep();
   absl::Status Validate(uint64_t updates_done);
   absl::Status Save(uint64_t next_step);
   absl::Status WriteTimeline() const;
@@ -61,6 +72,7 @@ class Run {
   const TrainingHooks& hooks_;
   StepEventLog own_log_;
   StepEventLog* const log_;
+  Device& device_;
 
   std::vector<TokenSource> tokens_;
   std::unique_ptr<PlanSource> source_;
@@ -78,6 +90,8 @@ class Run {
   std::unique_ptr<StepOptimizer> optimizer_;
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<MetricsLog> metrics_;  // rank 0
+  std::deque<LaunchedStep> launched_;
+  Clock::time_point step_begin_;  // of the step whose numbers come next
   TrainingState state_;
   TrainingSummary summary_;
 };
@@ -202,15 +216,16 @@ absl::Status Run::MakeModel() {
     store.num_slots = std::max(store.num_slots, placement.num_slots(ep_group_->rank()));
   }
   store.num_resident = config_.num_resident_experts;
+  store.device = &device_;
   if (config_.backing_in_file) {
     store.backing_file = JoinPath(config_.out, absl::StrCat("experts.rank", world_.rank(), ".bin"));
     GROUTER_RETURN_IF_ERROR(FileSystem::Local().MakeFolders(config_.out));
     GROUTER_RETURN_IF_ERROR(FileSystem::Local().Remove(store.backing_file));
   }
   GROUTER_ASSIGN_OR_RETURN(experts_, ExpertStore::Create(store, log_));
-  GROUTER_ASSIGN_OR_RETURN(DenseParameters dense, DenseParameters::Create(model));
+  GROUTER_ASSIGN_OR_RETURN(DenseParameters dense, DenseParameters::Create(model, device_));
   dense_ = std::make_unique<DenseParameters>(std::move(dense));
-  const DispatchContext context = {ep_group_.get(), &CpuKernels(), experts_.get(), log_};
+  const DispatchContext context = {ep_group_.get(), &device_, experts_.get(), log_};
   LanguageModelOptions options;
   options.config = model;
   options.mode = config_.mode;
@@ -225,9 +240,10 @@ absl::Status Run::MakeModel() {
   model_ = std::make_unique<LanguageModel>(options, context, dense_.get());
   StepOptimizerContext optimizer;
   optimizer.world = &world_;
-  optimizer.replicas = {ep_group_.get(), peers_.get(), experts_.get(), &CpuKernels()};
+  optimizer.replicas = {ep_group_.get(), peers_.get(), experts_.get()};
   optimizer.dense = dense_.get();
   optimizer.log = log_;
+  optimizer.mismatch = model_->mismatch();
   optimizer_ = std::make_unique<StepOptimizer>(config_.optimizer, optimizer);
   if (valid_source_ != nullptr) {
     EvaluatorContext evaluator;
@@ -250,22 +266,24 @@ absl::Status Run::Resume() {
   const uint32_t ep_rank = ep_group_->rank();
   const std::vector<const LayerPlacement*> placements = PlacementOfLayer();
   if (state_.next_step == 0 && config_.resume.empty()) {
-    dense_->Initialize(config_.model, config_.seed);
+    GROUTER_RETURN_IF_ERROR(dense_->Initialize(config_.model, config_.seed));
+    std::vector<float> weights(config_.model.expert_shape().size());
     for (uint32_t layer = 0; layer < placements.size(); ++layer) {
       for (uint32_t slot = 0; slot < placements[layer]->num_slots(ep_rank); ++slot) {
         const uint32_t expert = placements[layer]->ExpertAt({ep_rank, slot});
         if (expert == kEmptySlot) continue;
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, experts_->Acquire({layer, slot}));
-        InitializeExpert(config_.model, layer, expert, config_.seed, page.weights);
+        InitializeExpert(config_.model, layer, expert, config_.seed, weights.data());
+        const absl::Status status = WriteFloats(device_, page.weights, weights.data(), weights.size());
         experts_->Release({layer, slot}, true);
+        GROUTER_RETURN_IF_ERROR(status);
       }
     }
     return absl::OkStatus();
   }
   GROUTER_ASSIGN_OR_RETURN(state_, LoadCheckpoint(config_.resume, {&config_.model, dense_.get(),
                                                                    experts_.get(), placements, ep_rank}));
-  optimizer_->set_num_updates(state_.num_updates);
-  return absl::OkStatus();
+  return optimizer_->set_num_updates(state_.num_updates);
 }
 
 StepFeedOptions Run::FeedOptions(uint64_t first_step, uint64_t end_step) const {
@@ -275,6 +293,7 @@ StepFeedOptions Run::FeedOptions(uint64_t first_step, uint64_t end_step) const {
   options.depth = config_.train.plans_ahead;
   options.with_routes = !learned();
   options.num_experts_per_tok = config_.model.num_experts_per_tok;
+  options.device = &device_;
   return options;
 }
 
@@ -298,35 +317,52 @@ absl::Status Run::Step(uint64_t step, StepFeed* feed) {
   const auto begin = Clock::now();
   GROUTER_ASSIGN_OR_RETURN(const std::unique_ptr<StepBatch> batch, feed->Next());
   const uint64_t waited_us = MicrosSince(begin);
+  if (launched_.empty()) step_begin_ = begin;
   const ScopedEvent event(log_, EventKind::kStep, {step});
   if (!learned()) GROUTER_RETURN_IF_ERROR(MoveTo(batch->placement->placement));
   experts_->Announce(
       step, ExpertAccesses(*batch, layer_group_of_layer_, experts_->options().num_slots, /*train=*/true));
   const StepScale scale = {batch->part->num_loss_tokens, batch->part->num_tokens};
-  LossSums local;
+  BeginBatch(device_, *batch);
   for (uint32_t m = 0; m < batch->micro_batches.size(); ++m) {
     EventPlace place;
     place.step = step;
     place.micro_batch = m;
-    GROUTER_ASSIGN_OR_RETURN(const LossSums sums, model_->Train(place, batch->micro_batches[m], scale));
-    local.loss += sums.loss;
-    local.router.balance += sums.router.balance;
-    local.router.z += sums.router.z;
+    GROUTER_RETURN_IF_ERROR(model_->Train(place, batch->micro_batches[m], scale, optimizer_->sums()));
   }
-  const double rate = LearningRateAt(config_.optimizer, step, num_steps_);
-  GROUTER_ASSIGN_OR_RETURN(const StepNumbers numbers,
-                           optimizer_->Apply(step, rate, PlacementOfLayer(), local));
+  LaunchedStep launched;
+  launched.step = step;
+  launched.scale = scale;
+  launched.num_samples = batch->part->num_samples;
+  launched.rate = LearningRateAt(config_.optimizer, step, num_steps_);
+  launched.waited_us = waited_us;
+  GROUTER_RETURN_IF_ERROR(optimizer_->Launch(step, launched.rate, PlacementOfLayer()));
+  launched_.push_back(launched);
+  // Numbers of the step before, read while the device works on this one. Where everything queued is done,
+  // there is nothing to hide and this step's are read too.
+  while (launched_.size() > (device_.is_host() ? 0 : 1)) GROUTER_RETURN_IF_ERROR(CollectStep());
+  return absl::OkStatus();
+}
+
+// Reads the earliest launched step's numbers and reports them.
+absl::Status Run::CollectStep() {
+  const LaunchedStep launched = launched_.front();
+  launched_.pop_front();
+  GROUTER_ASSIGN_OR_RETURN(const StepNumbers numbers, optimizer_->Collect());
+  const uint64_t step = launched.step;
+  const StepScale& scale = launched.scale;
   source_->Finished(step);
   const double loss =
       scale.num_loss_tokens == 0 ? 0 : numbers.loss_sum / static_cast<double>(scale.num_loss_tokens);
-  const uint64_t step_us = MicrosSince(begin);
+  const uint64_t step_us = std::max<uint64_t>(MicrosSince(step_begin_), 1);
+  step_begin_ = Clock::now();
   state_.next_step = step + 1;
-  state_.consumed_samples += batch->part->num_samples;
+  state_.consumed_samples += launched.num_samples;
   state_.consumed_tokens += scale.num_tokens;
   state_.num_updates = optimizer_->num_updates();
   summary_.tokens += scale.num_tokens;
   summary_.seconds += static_cast<double>(step_us) * 1e-6;
-  summary_.waited_us += waited_us;
+  summary_.waited_us += launched.waited_us;
   ++summary_.steps_done;
   if (!numbers.applied) ++summary_.skipped_updates;
   summary_.steps.push_back({step, loss, numbers.gradient_norm});
@@ -335,14 +371,14 @@ absl::Status Run::Step(uint64_t step, StepFeed* feed) {
   std::vector<std::pair<std::string, double>> values = {
       {"train_loss", loss},
       {"gradient_norm", numbers.gradient_norm},
-      {"learning_rate", rate},
+      {"learning_rate", launched.rate},
       {"step_ms", static_cast<double>(step_us) / 1000},
-      {"plan_wait_ms", static_cast<double>(waited_us) / 1000},
+      {"plan_wait_ms", static_cast<double>(launched.waited_us) / 1000},
       {"tokens_per_s", static_cast<double>(scale.num_tokens) * 1e6 / static_cast<double>(step_us)},
   };
   if (learned()) {
-    values.emplace_back("balance_loss", numbers.router.balance);
-    values.emplace_back("z_loss", numbers.router.z);
+    values.emplace_back("balance_loss", numbers.balance_loss);
+    values.emplace_back("z_loss", numbers.z_loss);
   }
   return metrics_->Append(step, state_.consumed_tokens, values);
 }
@@ -419,12 +455,11 @@ absl::StatusOr<TrainingSummary> Run::Train() {
     GROUTER_RETURN_IF_ERROR(Annotate(Step(step, &feed), absl::StrCat("step ", step)));
     const uint64_t done = step + 1;
     const bool last = done == num_steps_ || done == config_.stop_after;
-    if (last || (config_.eval_interval != 0 && done % config_.eval_interval == 0)) {
-      GROUTER_RETURN_IF_ERROR(Validate(done));
-    }
-    if (last || (config_.checkpoint_interval != 0 && done % config_.checkpoint_interval == 0)) {
-      GROUTER_RETURN_IF_ERROR(Save(done));
-    }
+    const bool validates = last || (config_.eval_interval != 0 && done % config_.eval_interval == 0);
+    const bool saves = last || (config_.checkpoint_interval != 0 && done % config_.checkpoint_interval == 0);
+    while ((validates || saves) && !launched_.empty()) GROUTER_RETURN_IF_ERROR(CollectStep());
+    if (validates) GROUTER_RETURN_IF_ERROR(Validate(done));
+    if (saves) GROUTER_RETURN_IF_ERROR(Save(done));
     if (last) break;
   }
   GROUTER_RETURN_IF_ERROR(WriteTimeline());

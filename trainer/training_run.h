@@ -16,6 +16,7 @@
 #include "client/plan_source.h"
 #include "trainer/collectives/collectives.h"
 #include "trainer/config.h"
+#include "trainer/device/device.h"
 #include "trainer/pipeline/step_events.h"
 
 namespace grouter {
@@ -56,6 +57,7 @@ struct TrainingSummary {
 // What tests and tools may watch. All optional.
 struct TrainingHooks {
   StepEventLog* log = nullptr;  // instead of the run's own
+  Device* device = nullptr;     // instead of this machine's processors; `world` takes its memory
   // After each step (rank 0 only): done of total, and the step's loss.
   std::function<void(uint64_t done, uint64_t total, double train_loss)> progress;
 };

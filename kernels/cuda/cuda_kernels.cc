@@ -46,6 +46,21 @@ class CudaKernelsImpl : public CudaKernels {
   void RouterLoss(const RouterLossArgs& args) const override {
     Note("RouterLoss", cuda::RouterLoss(args, workspace_, stream_));
   }
+  void PackPairs(const PackPairsArgs& args) const override {
+    Note("PackPairs", cuda::PackPairs(args, stream_));
+  }
+  void SortPairs(const SortPairsArgs& args) const override {
+    Note("SortPairs", cuda::SortPairs(args, stream_));
+  }
+  void PackPairGradients(const PackPairGradientsArgs& args) const override {
+    Note("PackPairGradients", cuda::PackPairGradients(args, stream_));
+  }
+  void UnpackPairGradients(const UnpackPairGradientsArgs& args) const override {
+    Note("UnpackPairGradients", cuda::UnpackPairGradients(args, stream_));
+  }
+  void DecideUpdate(const DecideUpdateArgs& args) const override {
+    Note("DecideUpdate", cuda::DecideUpdate(args, stream_));
+  }
   void AdamW(const AdamWArgs& args) const override { Note("AdamW", cuda::AdamW(args, stream_)); }
   void Add(int64_t size, const float* x, float* y) const override {
     Note("Add", cuda::Add(size, x, y, stream_));

@@ -6,6 +6,12 @@ namespace {
 
 // A thread a number.
 __global__ void AdamWKernel(AdamWArgs args) {
+  if (args.decision != nullptr) {
+    if (args.decision->applied == 0) return;
+    args.gradient_scale = args.decision->gradient_scale;
+    args.correction1 = args.decision->correction1;
+    args.correction2 = args.decision->correction2;
+  }
   const float step = args.learning_rate / args.correction1;
   const float inverse2 = 1.0f / args.correction2;
   const float keep = 1.0f - args.learning_rate * args.weight_decay;
@@ -17,6 +23,21 @@ __global__ void AdamWKernel(AdamWArgs args) {
     args.variance[i] = v;
     args.weight[i] = args.weight[i] * keep - step * m / (sqrtf(v * inverse2) + args.epsilon);
   }
+}
+
+// One thread.
+__global__ void DecideUpdateKernel(DecideUpdateArgs args) {
+  if (threadIdx.x != 0) return;
+  UpdateDecision& decision = *args.decision;
+  decision.gradient_norm = sqrt(*args.squares);
+  decision.applied = isfinite(decision.gradient_norm) && isfinite(*args.loss) ? 1 : 0;
+  if (decision.applied == 0) return;
+  ++decision.num_updates;
+  const bool clips = args.clip_norm > 0 && decision.gradient_norm > args.clip_norm;
+  decision.gradient_scale = static_cast<float>(clips ? args.clip_norm / decision.gradient_norm : 1.0);
+  const double t = static_cast<double>(decision.num_updates);
+  decision.correction1 = static_cast<float>(1 - pow(args.beta1, t));
+  decision.correction2 = static_cast<float>(1 - pow(args.beta2, t));
 }
 
 // A thread a number.
@@ -53,6 +74,10 @@ int Sum(int64_t size, const float* x, bool squares, double* total, Workspace* wo
 }
 
 }  // namespace
+
+int DecideUpdate(const DecideUpdateArgs& args, CUstream_st* stream) {
+  return Launch(LaunchGeometry{1, kWarp}, stream, DecideUpdateKernel, args);
+}
 
 int AdamW(const AdamWArgs& args, CUstream_st* stream) {
   return Launch(ThreadPerElement(args.size), stream, AdamWKernel, args);

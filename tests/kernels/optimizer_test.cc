@@ -40,6 +40,36 @@ TEST(AdamW, EqualsTheFormulaOverSeveralSteps) {
   }
 }
 
+TEST(DecideUpdate, ClipsCountsAndMasksWhatIsNotFinite) {
+  UpdateDecision decision;
+  double squares = 9, loss = 1;
+  cpu::DecideUpdate({1.5, 0.9, 0.95, &squares, &loss, &decision});
+  EXPECT_EQ(decision.applied, 1);
+  EXPECT_EQ(decision.num_updates, 1);
+  EXPECT_EQ(decision.gradient_norm, 3);
+  EXPECT_EQ(decision.gradient_scale, 0.5f);
+  EXPECT_FLOAT_EQ(decision.correction1, 0.1f);
+  cpu::DecideUpdate({0, 0.9, 0.95, &squares, &loss, &decision});
+  EXPECT_EQ(decision.gradient_scale, 1);
+  EXPECT_EQ(decision.num_updates, 2);
+  loss = NAN;
+  cpu::DecideUpdate({0, 0.9, 0.95, &squares, &loss, &decision});
+  EXPECT_EQ(decision.applied, 0);
+  EXPECT_EQ(decision.num_updates, 2);
+  float gradient = 1, weight = 3, mean = 0, variance = 0;
+  AdamWArgs args;
+  args.size = 1;
+  args.learning_rate = 0.1f;
+  args.decision = &decision;
+  args.gradient = &gradient;
+  args.weight = &weight;
+  args.mean = &mean;
+  args.variance = &variance;
+  cpu::AdamW(args);
+  EXPECT_EQ(weight, 3);
+  EXPECT_EQ(mean, 0);
+}
+
 TEST(Sums, AddAndSquares) {
   const auto x = RandomFloats(1, 35);
   auto y = RandomFloats(2, 35);

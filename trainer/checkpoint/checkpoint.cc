@@ -83,16 +83,22 @@ absl::Status BringExpert(const TrainedModel& model, Plane plane, uint32_t layer,
   if (world.rank() == owner.rank) {
     GROUTER_ASSIGN_OR_RETURN(page, model.experts->Acquire({layer, owner.slot}));
   }
+  std::vector<float> sent;
+  if (page.weights != nullptr) {
+    sent.resize(size);
+    const absl::Status status =
+        ReadFloats(*model.experts->options().device, sent.data(), PlaneOf(page, plane), size);
+    model.experts->Release({layer, owner.slot}, false);
+    GROUTER_RETURN_IF_ERROR(status);
+  }
   RowExchange exchange;
   exchange.kind = ExchangeKind::kExperts;
   exchange.row_bytes = size * sizeof(float);
-  exchange.send = page.weights == nullptr ? nullptr : PlaneOf(page, plane);
+  exchange.send = sent.data();
   exchange.send_rows = send_rows;
   exchange.recv = out->data();
   exchange.recv_rows = recv_rows;
-  const absl::Status status = world.AllToAll(exchange);
-  if (page.weights != nullptr) model.experts->Release({layer, owner.slot}, false);
-  return status;
+  return world.AllToAll(exchange);
 }
 
 // Writes one file: every rank walks the same entries. A failure of the writer is kept in *written while the
@@ -111,11 +117,17 @@ absl::Status WriteFile(const std::string& path, const TrainedModel& model, absl:
       *written = made.status();
     }
   }
-  std::vector<float> expert;
+  std::vector<float> expert, dense;
   const Entry* brought = nullptr;
   for (const Entry& entry : entries) {
-    const float* values = PlaneOf(*model.dense, entry.plane) + entry.offset;
-    if (entry.is_expert) {
+    const float* values = nullptr;
+    if (!entry.is_expert) {
+      if (writer == nullptr || !written->ok()) continue;
+      dense.resize(entry.spec.num_bytes() / sizeof(float));
+      *written = ReadFloats(model.dense->device(), dense.data(),
+                            PlaneOf(*model.dense, entry.plane) + entry.offset, dense.size());
+      values = dense.data();
+    } else {
       if (brought == nullptr || brought->plane != entry.plane || brought->layer != entry.layer ||
           brought->expert != entry.expert) {
         GROUTER_RETURN_IF_ERROR(BringExpert(model, entry.plane, entry.layer, entry.expert, world, &expert));
@@ -146,15 +158,17 @@ absl::Status ShareStatus(const absl::Status& status, Collectives& world) {
   return absl::Status(static_cast<absl::StatusCode>(shared), reinterpret_cast<const char*>(bytes.data() + 4));
 }
 
-absl::Status ReadInto(const SafetensorsFile& file, const Entry& entry, float* to) {
+absl::Status ReadInto(const SafetensorsFile& file, const Entry& entry, Device& device, float* to) {
   GROUTER_ASSIGN_OR_RETURN(const TensorView view, file.Get(entry.spec.name, entry.spec.shape));
   if (view.spec.type != TensorType::kF32) {
     return Error(absl::StatusCode::kInvalidArgument,
                  absl::StrCat("tensor is ", TensorTypeName(view.spec.type)), entry.spec.name,
                  "checkpoints hold F32");
   }
-  std::memcpy(to, view.bytes.data(), view.bytes.size());
-  return absl::OkStatus();
+  // Through memory whose floats are aligned, as the file's need not be.
+  std::vector<float> values(view.bytes.size() / sizeof(float));
+  std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return WriteFloats(device, to, values.data(), values.size());
 }
 
 }  // namespace
@@ -202,13 +216,15 @@ absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& checkpoint, cons
   for (const Entry& entry : Entries(*model.config, model.dense->specs(), planes)) {
     const SafetensorsFile& file = entry.plane == Plane::kWeights ? *weights : *moments;
     if (!entry.is_expert) {
-      GROUTER_RETURN_IF_ERROR(ReadInto(file, entry, PlaneOf(*model.dense, entry.plane) + entry.offset));
+      GROUTER_RETURN_IF_ERROR(
+          ReadInto(file, entry, model.dense->device(), PlaneOf(*model.dense, entry.plane) + entry.offset));
       continue;
     }
     for (SlotRef slot : model.placement_of_layer[entry.layer]->SlotsOf(entry.expert)) {
       if (slot.rank != model.ep_rank) continue;
       GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, model.experts->Acquire({entry.layer, slot.slot}));
-      const absl::Status status = ReadInto(file, entry, PlaneOf(page, entry.plane) + entry.offset);
+      const absl::Status status =
+          ReadInto(file, entry, *model.experts->options().device, PlaneOf(page, entry.plane) + entry.offset);
       model.experts->Release({entry.layer, slot.slot}, true);
       GROUTER_RETURN_IF_ERROR(status);
     }

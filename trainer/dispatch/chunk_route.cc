@@ -49,6 +49,11 @@ void TakePairs(const std::vector<DispatchPair>& pairs, uint32_t num_rows, uint32
   std::partial_sum(route->row_first_pair.begin(), route->row_first_pair.end(), route->row_first_pair.begin());
 }
 
+void SumPairs(ChunkRoute* route) {
+  route->recv_first_pair.assign(route->recv_pairs.size() + 1, 0);
+  std::partial_sum(route->recv_pairs.begin(), route->recv_pairs.end(), route->recv_first_pair.begin() + 1);
+}
+
 // Rows from live ids: every expert is served by its owner.
 void LayOutIds(const std::vector<int32_t>& ids, uint32_t k, const LayerPlacement& placement,
                DispatchProtocol protocol, ChunkRoute* route) {
@@ -85,13 +90,25 @@ uint32_t ChunkRoute::num_received() const {
   return std::accumulate(recv_splits.begin(), recv_splits.end(), uint32_t{0});
 }
 
-uint32_t ChunkRoute::num_pairs_received() const {
-  return std::accumulate(recv_pairs.begin(), recv_pairs.end(), uint32_t{0});
-}
+uint32_t ChunkRoute::num_pairs_received() const { return recv_first_pair.back(); }
 
 bool MicroBatchRoute::Needs(uint32_t slot) const {
   return std::any_of(chunks.begin(), chunks.end(),
                      [slot](const ChunkRoute& chunk) { return chunk.recv_pairs[slot] > 0; });
+}
+
+void AddRoute(MicroBatchRoute* route, IndexUpload* upload) {
+  route->is_uploaded = true;
+  upload->Add(route->ids, &route->ids_on_device);
+  upload->Add(route->weights, &route->weights_on_device);
+  for (ChunkRoute& chunk : route->chunks) {
+    chunk.is_uploaded = true;
+    upload->Add(chunk.row_token, &chunk.on_device.row_token);
+    upload->Add(chunk.row_first_pair, &chunk.on_device.row_first_pair);
+    upload->Add(chunk.pair_slot, &chunk.on_device.pair_slot);
+    upload->Add(chunk.pair_choice, &chunk.on_device.pair_choice);
+    upload->Add(chunk.recv_first_pair, &chunk.on_device.recv_first_pair);
+  }
 }
 
 uint32_t RowPairs(const LayerPlacement& placement, uint32_t k, DispatchProtocol protocol) {
@@ -164,6 +181,7 @@ absl::StatusOr<MicroBatchRoute> RouteFromPlan(const MicroBatchPlan& plan, const 
     for (size_t i = 0; i < chunk.recv_counts.size(); ++i)
       out.recv_pairs[i % num_slots] += chunk.recv_counts[i];
     TakePairs(layout.pairs, out.num_sent(), route.k, &out);
+    SumPairs(&out);
     route.chunks.push_back(std::move(out));
   }
   return route;
@@ -222,6 +240,7 @@ absl::StatusOr<MicroBatchRoute> RouteFromIds(const std::vector<int32_t>& ids, ui
       for (uint32_t s = 0; s < num_slots; ++s) chunk.recv_pairs[s] += recv[at++];
     }
   }
+  for (ChunkRoute& chunk : route.chunks) SumPairs(&chunk);
   return route;
 }
 

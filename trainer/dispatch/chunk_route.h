@@ -13,25 +13,43 @@
 #include "routing/planning/placement.h"
 #include "routing/planning/plan.h"
 #include "trainer/collectives/collectives.h"
+#include "trainer/device/index_upload.h"
 
 namespace grouter {
+
+// A chunk's arrays where the device reads them.
+struct ChunkIndices {
+  const int32_t* row_token = nullptr;
+  const uint32_t* row_first_pair = nullptr;
+  const int32_t* pair_slot = nullptr;
+  const int32_t* pair_choice = nullptr;
+  const uint32_t* recv_first_pair = nullptr;
+};
 
 // One chunk, one layer group, seen from one rank. Rows lie in sending order: by destination rank, then as the
 // protocol says. A row's pairs ascend by slot.
 struct ChunkRoute {
   uint32_t first_token = 0;
   uint32_t num_tokens = 0;
-  std::vector<int32_t> row_token;        // [rows sent] token inside the micro-batch
-  std::vector<uint32_t> row_first_pair;  // [rows sent + 1]
-  std::vector<int32_t> pair_slot;        // [pairs sent] local slot at the destination
-  std::vector<int32_t> pair_choice;      // [pairs sent]
-  std::vector<uint32_t> send_splits;     // [ep_size] rows
-  std::vector<uint32_t> recv_splits;     // [ep_size] rows
-  std::vector<uint32_t> recv_pairs;      // [local slots] pairs that arrive for each
+  std::vector<int32_t> row_token;         // [rows sent] token inside the micro-batch
+  std::vector<uint32_t> row_first_pair;   // [rows sent + 1]
+  std::vector<int32_t> pair_slot;         // [pairs sent] local slot at the destination
+  std::vector<int32_t> pair_choice;       // [pairs sent]
+  std::vector<uint32_t> send_splits;      // [ep_size] rows
+  std::vector<uint32_t> recv_splits;      // [ep_size] rows
+  std::vector<uint32_t> recv_pairs;       // [local slots] pairs that arrive for each
+  std::vector<uint32_t> recv_first_pair;  // [local slots + 1] their sums
+  bool is_uploaded = false;               // else the host's arrays serve: its memory is the device's
+  ChunkIndices on_device;
 
   uint32_t num_sent() const { return static_cast<uint32_t>(row_token.size()); }
   uint32_t num_received() const;
   uint32_t num_pairs_received() const;
+  ChunkIndices indices() const {
+    if (is_uploaded) return on_device;
+    return {row_token.data(), row_first_pair.data(), pair_slot.data(), pair_choice.data(),
+            recv_first_pair.data()};
+  }
 };
 
 // All chunks of a micro-batch in one layer group.
@@ -41,10 +59,18 @@ struct MicroBatchRoute {
   std::vector<int32_t> ids;    // [T, k] experts, -1: none
   std::vector<float> weights;  // [T, k] stored gate weights, empty when they are live
   std::vector<ChunkRoute> chunks;
+  bool is_uploaded = false;
+  const int32_t* ids_on_device = nullptr;
+  const float* weights_on_device = nullptr;
 
+  const int32_t* device_ids() const { return is_uploaded ? ids_on_device : ids.data(); }
+  const float* device_weights() const { return is_uploaded ? weights_on_device : weights.data(); }
   // Does any chunk bring pairs to this local slot?
   bool Needs(uint32_t slot) const;
 };
+
+// Names all arrays that the device reads to `upload`, whose Start then makes them the ones it reads.
+void AddRoute(MicroBatchRoute* route, IndexUpload* upload);
 
 // Most pairs in one row: one with copy_per_expert, else as many as a rank has slots or a token choices.
 uint32_t RowPairs(const LayerPlacement& placement, uint32_t k, DispatchProtocol protocol);

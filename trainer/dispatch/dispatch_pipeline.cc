@@ -13,24 +13,32 @@ EventPlace AtChunk(EventPlace place, size_t chunk) {
   return place;
 }
 
+absl::Status MismatchError() {
+  return Error(absl::StatusCode::kInternal, "received rows do not carry the pairs that were announced",
+               "dispatch", "give all ranks plans of one job");
+}
+
 }  // namespace
 
 absl::Status DispatchPipeline::Start(EventKind kind, const EventPlace& place, const ChunkRoute& chunk,
                                      Direction direction, uint64_t row_floats, Flight* flight) {
   const bool forth = direction == Direction::kToExperts;
-  flight->recv.Resize(row_floats * (forth ? chunk.num_received() : chunk.num_sent()));
+  flight->recv.Resize(device_, row_floats * (forth ? chunk.num_received() : chunk.num_sent()));
   RowExchange exchange;
   exchange.row_bytes = row_floats * sizeof(float);
   exchange.send = flight->send.data();
   exchange.send_rows = forth ? chunk.send_splits : chunk.recv_splits;
   exchange.recv = flight->recv.data();
   exchange.recv_rows = forth ? chunk.recv_splits : chunk.send_splits;
+  exchange.memory = MemoryKind::kDevice;
   if (context_.log != nullptr) flight->event = context_.log->Begin(kind, place);
+  const DeviceScope scope(device_);
   GROUTER_ASSIGN_OR_RETURN(flight->work, context_.ep_group->StartAllToAll(exchange));
   return absl::OkStatus();
 }
 
 absl::Status DispatchPipeline::Finish(Flight* flight) {
+  const DeviceScope scope(device_);
   const absl::Status status = flight->work->Wait();
   flight->work.reset();
   if (context_.log != nullptr) context_.log->End(flight->event);
@@ -57,21 +65,11 @@ void DispatchPipeline::PackForward(const MicroBatchRoute& route, const ChunkRout
                                    const float* weights, float* rows) {
   const int64_t width = context_.experts->options().shape.hidden_size;
   const uint64_t stride = width + 2 * route.row_pairs;
-  context_.kernels->GatherRows(
-      {chunk.num_sent(), width, width, static_cast<int64_t>(stride), chunk.row_token.data(), x, rows});
-  for (uint32_t r = 0; r < chunk.num_sent(); ++r) {
-    float* slots = rows + r * stride + width;
-    float* row_weights = slots + route.row_pairs;
-    uint32_t j = 0;
-    for (uint32_t p = chunk.row_first_pair[r]; p < chunk.row_first_pair[r + 1]; ++p, ++j) {
-      slots[j] = static_cast<float>(chunk.pair_slot[p]);
-      row_weights[j] = weights[chunk.pair_choice[p]];
-    }
-    for (; j < route.row_pairs; ++j) {
-      slots[j] = -1;
-      row_weights[j] = 0;
-    }
-  }
+  const ChunkIndices indices = chunk.indices();
+  kernels_.GatherRows(
+      {chunk.num_sent(), width, width, static_cast<int64_t>(stride), indices.row_token, x, rows});
+  kernels_.PackPairs({chunk.num_sent(), route.row_pairs, static_cast<int64_t>(stride), indices.row_first_pair,
+                      indices.pair_slot, indices.pair_choice, weights, rows + width});
 }
 
 absl::Status DispatchPipeline::ComputeForward(const EventPlace& place, const MicroBatchRoute& route,
@@ -83,16 +81,28 @@ absl::Status DispatchPipeline::ComputeForward(const EventPlace& place, const Mic
   const int64_t inner = shape.intermediate_size;
   const int64_t stride = width + 2 * route.row_pairs;
   const uint32_t num_rows = chunk.num_received();
-  GROUTER_ASSIGN_OR_RETURN(
-      keep->pairs, SortReceivedRows(received + width, stride, num_rows, route.row_pairs, chunk.recv_pairs));
-  const ReceivedPairs& pairs = keep->pairs;
-  const int64_t num_pairs = pairs.first_pair.back();
-  float* x = keep->x.Resize(num_pairs * width);
-  float* gate_up = keep->gate_up.Resize(num_pairs * 2 * inner);
-  float* y = y_.Resize(num_pairs * width);
-  context_.kernels->GatherRows({num_pairs, width, stride, width, pairs.row.data(), received, x});
+  const int64_t num_pairs = chunk.num_pairs_received();
+  const auto num_slots = static_cast<int64_t>(chunk.recv_pairs.size());
+  SortPairsArgs sort;
+  sort.num_rows = num_rows;
+  sort.row_pairs = route.row_pairs;
+  sort.row_stride = stride;
+  sort.num_slots = num_slots;
+  sort.notes = received + width;
+  sort.first_pair = chunk.indices().recv_first_pair;
+  sort.scratch = next_pair_.Resize(device_, num_slots);
+  sort.row = keep->row.Resize(device_, num_pairs);
+  sort.column = keep->column.Resize(device_, num_pairs);
+  sort.weight = keep->weight.Resize(device_, num_pairs);
+  sort.mismatch = mismatch_.data();
+  kernels_.SortPairs(sort);
+  if (device_.is_host() && *mismatch_.data() != 0) return MismatchError();
+  float* x = keep->x.Resize(device_, num_pairs * width);
+  float* gate_up = keep->gate_up.Resize(device_, num_pairs * 2 * inner);
+  float* y = y_.Resize(device_, num_pairs * width);
+  kernels_.GatherRows({num_pairs, width, stride, width, sort.row, received, x});
   for (uint32_t slot = 0; slot < chunk.recv_pairs.size(); ++slot) {
-    const uint64_t first = pairs.first_pair[slot];
+    const uint64_t first = chunk.recv_first_pair[slot];
     const int64_t count = chunk.recv_pairs[slot];
     if (count == 0) continue;
     GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, Page(place.layer, slot));
@@ -101,13 +111,12 @@ absl::Status DispatchPipeline::ComputeForward(const EventPlace& place, const Mic
     args.num_rows = count;
     args.x = x + first * width;
     args.gate_up = gate_up + first * 2 * inner;
-    args.a = a_.Resize(count * inner);
+    args.a = a_.Resize(device_, count * inner);
     args.y = y + first * width;
-    ForwardExpert(*context_.kernels, page, args);
+    ForwardExpert(device_, page, args);
   }
-  float* rows = combine->send.ResizeZeroed(num_rows * width);
-  context_.kernels->ScatterAddRows(
-      {num_pairs, width, width, width, pairs.row.data(), pairs.weight.data(), y, rows});
+  float* rows = combine->send.ResizeZeroed(device_, num_rows * width);
+  kernels_.ScatterAddRows({num_pairs, width, width, width, sort.row, sort.weight, y, rows});
   return absl::OkStatus();
 }
 
@@ -123,7 +132,7 @@ absl::Status DispatchPipeline::Forward(const EventPlace& place, const MicroBatch
   const auto start_dispatch = [&](size_t c) {
     const ChunkRoute& chunk = route.chunks[c];
     const uint64_t stride = width + 2 * route.row_pairs;
-    PackForward(route, chunk, x, weights, dispatches_[c].send.Resize(chunk.num_sent() * stride));
+    PackForward(route, chunk, x, weights, dispatches_[c].send.Resize(device_, chunk.num_sent() * stride));
     return Start(EventKind::kDispatch, AtChunk(place, c), chunk, Direction::kToExperts, stride,
                  &dispatches_[c]);
   };
@@ -141,8 +150,8 @@ absl::Status DispatchPipeline::Forward(const EventPlace& place, const MicroBatch
   for (size_t c = 0; c < num_chunks; ++c) {
     GROUTER_RETURN_IF_ERROR(Finish(&combines_[c]));
     const ChunkRoute& chunk = route.chunks[c];
-    context_.kernels->ScatterAddRows({chunk.num_sent(), width, width, width, chunk.row_token.data(), nullptr,
-                                      combines_[c].recv.data(), y});
+    kernels_.ScatterAddRows({chunk.num_sent(), width, width, width, chunk.indices().row_token, nullptr,
+                             combines_[c].recv.data(), y});
   }
   return absl::OkStatus();
 }
@@ -154,15 +163,14 @@ absl::Status DispatchPipeline::ComputeBackward(const EventPlace& place, const Mi
   const ExpertShape& shape = context_.experts->options().shape;
   const int64_t width = shape.hidden_size;
   const int64_t inner = shape.intermediate_size;
-  const ReceivedPairs& pairs = kept.pairs;
-  const int64_t num_pairs = pairs.first_pair.back();
+  const int64_t num_pairs = chunk.num_pairs_received();
   const uint32_t num_rows = chunk.num_received();
-  float* dy = dy_.Resize(num_pairs * width);
-  float* dx = dx_.Resize(num_pairs * width);
-  float* dweight = dweight_.Resize(num_pairs);
-  context_.kernels->GatherRows({num_pairs, width, width, width, pairs.row.data(), received, dy});
+  float* dy = dy_.Resize(device_, num_pairs * width);
+  float* dx = dx_.Resize(device_, num_pairs * width);
+  float* dweight = dweight_.Resize(device_, num_pairs);
+  kernels_.GatherRows({num_pairs, width, width, width, kept.row.data(), received, dy});
   for (uint32_t slot = 0; slot < chunk.recv_pairs.size(); ++slot) {
-    const uint64_t first = pairs.first_pair[slot];
+    const uint64_t first = chunk.recv_first_pair[slot];
     const int64_t count = chunk.recv_pairs[slot];
     if (count == 0) continue;
     GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, Page(place.layer, slot));
@@ -171,23 +179,21 @@ absl::Status DispatchPipeline::ComputeBackward(const EventPlace& place, const Mi
     args.num_rows = count;
     args.x = kept.x.data() + first * width;
     args.gate_up = kept.gate_up.data() + first * 2 * inner;
-    args.weight = pairs.weight.data() + first;
+    args.weight = kept.weight.data() + first;
     args.dy = dy + first * width;
-    args.da = da_.Resize(count * inner);
-    args.weighted_a = weighted_a_.Resize(count * inner);
-    args.dgate_up = dgate_up_.Resize(count * 2 * inner);
+    args.da = da_.Resize(device_, count * inner);
+    args.weighted_a = weighted_a_.Resize(device_, count * inner);
+    args.dgate_up = dgate_up_.Resize(device_, count * 2 * inner);
     args.dx = dx + first * width;
     args.dweight = dweight + first;
-    BackwardExpert(*context_.kernels, page, args);
+    BackwardExpert(device_, page, args);
   }
   // A returned row: D gradients of the activations, then the gradients of its gate weights.
   const int64_t stride = width + route.row_pairs;
-  float* rows = combine->send.ResizeZeroed(num_rows * stride);
-  context_.kernels->ScatterAddRows({num_pairs, width, width, stride, pairs.row.data(), nullptr, dx, rows});
-  for (int64_t p = 0; p < num_pairs; ++p) {
-    const uint32_t place_in_row = pairs.column[p] - pairs.row[p] * route.row_pairs;
-    rows[pairs.row[p] * stride + width + place_in_row] = dweight[p];
-  }
+  float* rows = combine->send.ResizeZeroed(device_, num_rows * stride);
+  kernels_.ScatterAddRows({num_pairs, width, width, stride, kept.row.data(), nullptr, dx, rows});
+  kernels_.PackPairGradients(
+      {num_pairs, route.row_pairs, stride, kept.row.data(), kept.column.data(), dweight, rows + width});
   return absl::OkStatus();
 }
 
@@ -199,12 +205,12 @@ absl::Status DispatchPipeline::Backward(const EventPlace& place, const MicroBatc
   if (dispatches_.size() < num_chunks) dispatches_.resize(num_chunks);
   if (combines_.size() < num_chunks) combines_.resize(num_chunks);
   pages_.assign(context_.experts->options().num_slots, ExpertPage());
-  if (!route.ids.empty()) std::memset(dweights, 0, route.ids.size() * sizeof(float));
+  device_.Zero(Stream::kCompute, dweights, route.ids.size() * sizeof(float));
 
   const auto start_dispatch = [&](size_t c) {
     const ChunkRoute& chunk = route.chunks[c];
-    context_.kernels->GatherRows({chunk.num_sent(), width, width, width, chunk.row_token.data(), dy,
-                                  dispatches_[c].send.Resize(chunk.num_sent() * width)});
+    kernels_.GatherRows({chunk.num_sent(), width, width, width, chunk.indices().row_token, dy,
+                         dispatches_[c].send.Resize(device_, chunk.num_sent() * width)});
     return Start(EventKind::kDispatch, AtChunk(place, c), chunk, Direction::kToExperts, width,
                  &dispatches_[c]);
   };
@@ -222,14 +228,12 @@ absl::Status DispatchPipeline::Backward(const EventPlace& place, const MicroBatc
   for (size_t c = 0; c < num_chunks; ++c) {
     GROUTER_RETURN_IF_ERROR(Finish(&combines_[c]));
     const ChunkRoute& chunk = route.chunks[c];
+    const ChunkIndices indices = chunk.indices();
     const float* rows = combines_[c].recv.data();
-    context_.kernels->ScatterAddRows(
-        {chunk.num_sent(), width, stride, width, chunk.row_token.data(), nullptr, rows, dx});
-    for (uint32_t r = 0; r < chunk.num_sent(); ++r) {
-      for (uint32_t p = chunk.row_first_pair[r]; p < chunk.row_first_pair[r + 1]; ++p) {
-        dweights[chunk.pair_choice[p]] = rows[r * stride + width + (p - chunk.row_first_pair[r])];
-      }
-    }
+    kernels_.ScatterAddRows(
+        {chunk.num_sent(), width, stride, width, chunk.indices().row_token, nullptr, rows, dx});
+    kernels_.UnpackPairGradients(
+        {chunk.num_sent(), stride, indices.row_first_pair, indices.pair_choice, rows + width, dweights});
   }
   return absl::OkStatus();
 }

@@ -15,11 +15,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "kernels/kernels.h"
 #include "trainer/collectives/collectives.h"
+#include "trainer/device/device_buffer.h"
 #include "trainer/dispatch/chunk_route.h"
-#include "trainer/dispatch/float_buffer.h"
-#include "trainer/dispatch/received_pairs.h"
 #include "trainer/experts/expert_store.h"
 #include "trainer/pipeline/step_events.h"
 
@@ -28,7 +26,9 @@ namespace grouter {
 // What forward keeps for backward, of one layer and micro-batch. Reused from step to step.
 struct MoeActivations {
   struct Chunk {
-    ReceivedPairs pairs;
+    IndexBuffer row;      // [P] the received row of each pair, pairs sorted by slot, then by row
+    IndexBuffer column;   // [P] row * row_pairs + place in the row: where its weight came
+    FloatBuffer weight;   // [P]
     FloatBuffer x;        // [P, D] rows sorted by slot
     FloatBuffer gate_up;  // [P, 2F]
   };
@@ -38,7 +38,7 @@ struct MoeActivations {
 // What all layers share. Everything outlives the pipeline; `log` may be null.
 struct DispatchContext {
   Collectives* ep_group = nullptr;
-  const Kernels* kernels = nullptr;
+  Device* device = nullptr;
   ExpertStore* experts = nullptr;
   StepEventLog* log = nullptr;
 };
@@ -47,7 +47,10 @@ struct DispatchContext {
 // those of Collectives and ExpertStore; after one the pipeline is of no more use.
 class DispatchPipeline {
  public:
-  explicit DispatchPipeline(const DispatchContext& context) : context_(context) {}
+  explicit DispatchPipeline(const DispatchContext& context)
+      : context_(context), device_(*context.device), kernels_(context.device->kernels()) {
+    mismatch_.ResizeZeroed(device_, 1);
+  }
 
   // y [T, D] += the experts' output for x [T, D] with gate weights [T, k]. `keep` nullptr: no backward
   // follows.
@@ -56,6 +59,9 @@ class DispatchPipeline {
   // dx [T, D] += and dweights [T, k] = gradients for dy [T, D]; experts' gradients accumulate in their pages.
   absl::Status Backward(const EventPlace& place, const MicroBatchRoute& route, const MoeActivations& kept,
                         const float* dy, float* dx, float* dweights);
+  // On the device: not 0 when received rows did not carry the pairs that were announced. Where the device is
+  // the host, Forward has said so.
+  const int32_t* mismatch() const { return mismatch_.data(); }
 
  private:
   // An exchange that is under way and the buffers it uses.
@@ -82,7 +88,11 @@ class DispatchPipeline {
                                const MoeActivations::Chunk& kept, const float* received, Flight* combine);
 
   const DispatchContext context_;
-  std::vector<Flight> dispatches_;  // [chunks]
+  Device& device_;
+  const Kernels& kernels_;
+  IndexBuffer mismatch_;              // [1]
+  DeviceBuffer<uint32_t> next_pair_;  // [slots] scratch
+  std::vector<Flight> dispatches_;    // [chunks]
   std::vector<Flight> combines_;
   std::vector<ExpertPage> pages_;  // [slots], weights null while not held
   MoeActivations::Chunk scratch_keep_;

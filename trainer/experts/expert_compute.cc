@@ -4,23 +4,23 @@
 
 namespace grouter {
 
-void ForwardExpert(const Kernels& kernels, const ExpertPage& page, const ExpertForwardArgs& args) {
+void ForwardExpert(Device& device, const ExpertPage& page, const ExpertForwardArgs& args) {
   if (args.num_rows == 0) return;
   const int64_t d = args.shape.hidden_size;
   const int64_t f = args.shape.intermediate_size;
   const float* down = page.weights + args.shape.gate_up_size();
-  MatMul({args.x, args.num_rows, d}, {page.weights, d, 2 * f, true}, args.gate_up);
-  kernels.Swiglu({args.num_rows, f, args.gate_up, args.a});
-  MatMul({args.a, args.num_rows, f}, {down, f, d, true}, args.y);
+  MatMul(device, {args.x, args.num_rows, d}, {page.weights, d, 2 * f, true}, args.gate_up);
+  device.kernels().Swiglu({args.num_rows, f, args.gate_up, args.a});
+  MatMul(device, {args.a, args.num_rows, f}, {down, f, d, true}, args.y);
 }
 
-void BackwardExpert(const Kernels& kernels, const ExpertPage& page, const ExpertBackwardArgs& args) {
+void BackwardExpert(Device& device, const ExpertPage& page, const ExpertBackwardArgs& args) {
   if (args.num_rows == 0) return;
   const int64_t d = args.shape.hidden_size;
   const int64_t f = args.shape.intermediate_size;
   const float* down = page.weights + args.shape.gate_up_size();
   float* ddown = page.gradients + args.shape.gate_up_size();
-  MatMul({args.dy, args.num_rows, d}, {down, d, f}, args.da);
+  MatMul(device, {args.dy, args.num_rows, d}, {down, d, f}, args.da);
   SwigluBackwardArgs swiglu;
   swiglu.num_rows = args.num_rows;
   swiglu.width = f;
@@ -30,10 +30,11 @@ void BackwardExpert(const Kernels& kernels, const ExpertPage& page, const Expert
   swiglu.weighted_a = args.weighted_a;
   swiglu.dgate_up = args.dgate_up;
   swiglu.dweight = args.dweight;
-  kernels.SwigluBackward(swiglu);
-  MatMul({args.dy, d, args.num_rows, true}, {args.weighted_a, args.num_rows, f}, ddown, true);
-  MatMul({args.dgate_up, 2 * f, args.num_rows, true}, {args.x, args.num_rows, d}, page.gradients, true);
-  MatMul({args.dgate_up, args.num_rows, 2 * f}, {page.weights, 2 * f, d}, args.dx);
+  device.kernels().SwigluBackward(swiglu);
+  MatMul(device, {args.dy, d, args.num_rows, true}, {args.weighted_a, args.num_rows, f}, ddown, true);
+  MatMul(device, {args.dgate_up, 2 * f, args.num_rows, true}, {args.x, args.num_rows, d}, page.gradients,
+         true);
+  MatMul(device, {args.dgate_up, args.num_rows, 2 * f}, {page.weights, 2 * f, d}, args.dx);
 }
 
 }  // namespace grouter

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/kernels.h"
+#include "trainer/device/device.h"
 #include "trainer/experts/expert_shape.h"
 
 namespace grouter {
@@ -35,8 +35,8 @@ struct ExpertBackwardArgs {
 };
 
 // y = (silu(x gate^T) * (x up^T)) down^T, without the gate weight. Nothing is done for no rows.
-void ForwardExpert(const Kernels& kernels, const ExpertPage& page, const ExpertForwardArgs& args);
-void BackwardExpert(const Kernels& kernels, const ExpertPage& page, const ExpertBackwardArgs& args);
+void ForwardExpert(Device& device, const ExpertPage& page, const ExpertForwardArgs& args);
+void BackwardExpert(Device& device, const ExpertPage& page, const ExpertBackwardArgs& args);
 
 }  // namespace grouter
 

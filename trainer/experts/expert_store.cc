@@ -24,29 +24,30 @@ ExpertPage PageAt(float* base, uint64_t plane) {
 // Everything fits: one arena, no thread.
 class ResidentStore : public ExpertStore {
  public:
-  ResidentStore(const ExpertStoreOptions& options, FloatArray arena)
+  ResidentStore(const ExpertStoreOptions& options, FloatBuffer arena)
       : ExpertStore(options), plane_(PlaneFloats(options.shape)), arena_(std::move(arena)) {}
   void Announce(uint64_t step, std::vector<StoredExpert> accesses) override {}
   absl::StatusOr<ExpertPage> Acquire(StoredExpert expert) override {
-    return PageAt(&arena_[kPlanes * plane_ * (uint64_t{expert.layer} * options_.num_slots + expert.slot)],
-                  plane_);
+    const uint64_t item = uint64_t{expert.layer} * options_.num_slots + expert.slot;
+    return PageAt(arena_.data() + kPlanes * plane_ * item, plane_);
   }
   void Release(StoredExpert expert, bool changed) override {}
   ResidencyCounts counts() const override { return {}; }
 
  private:
   const uint64_t plane_;
-  const FloatArray arena_;
+  FloatBuffer arena_;
 };
 
 // num_resident pages over a backing; one thread moves pages in the announced order.
 class PagedStore : public ExpertStore {
  public:
-  PagedStore(const ExpertStoreOptions& options, FloatArray pool, std::unique_ptr<ExpertBacking> backing,
+  PagedStore(const ExpertStoreOptions& options, FloatBuffer pool, std::unique_ptr<ExpertBacking> backing,
              StepEventLog* log)
       : ExpertStore(options),
         plane_(PlaneFloats(options.shape)),
         num_experts_(options.num_layers * options.num_slots),
+        device_(*options.device),
         pool_(std::move(pool)),
         backing_(std::move(backing)),
         log_(log),
@@ -62,6 +63,7 @@ class PagedStore : public ExpertStore {
       changed_.SignalAll();
     }
     mover_.join();
+    if (staging_ != nullptr) device_.FreeHost(staging_);
   }
 
   void Announce(uint64_t step, std::vector<StoredExpert> accesses) override {
@@ -90,7 +92,7 @@ class PagedStore : public ExpertStore {
     Page& page = pages_[page_of_[item]];
     page.pinned = true;
     changed_.SignalAll();
-    return PageAt(&pool_[kPlanes * plane_ * page_of_[item]], plane_);
+    return PageAt(PageMemory(page_of_[item]), plane_);
   }
 
   void Release(StoredExpert expert, bool changed) override {
@@ -98,6 +100,7 @@ class PagedStore : public ExpertStore {
     Page& page = pages_[page_of_[Item(expert)]];
     page.pinned = false;
     page.dirty |= changed;
+    page.last_use = device_.Record(Stream::kCompute);
     changed_.SignalAll();
   }
 
@@ -111,6 +114,7 @@ class PagedStore : public ExpertStore {
     uint32_t item = kNone;
     bool pinned = false;
     bool dirty = false;
+    DeviceEventPtr last_use;  // what was queued when it was released
     bool moving = false;
   };
 
@@ -171,18 +175,19 @@ class PagedStore : public ExpertStore {
     page.moving = true;
     page_of_[item] = place;
     ++counts_.fetches;
-    float* memory = &pool_[kPlanes * plane_ * place];
+    float* memory = PageMemory(place);
+    const DeviceEventPtr last_use = page.last_use;
     const uint64_t step = step_;
     mutex_.Unlock();
     absl::Status status;
     if (write_back) {
       ScopedEvent event(log_, EventKind::kWriteBack,
                         {step, 0, static_cast<int32_t>(evicted / options_.num_slots)});
-      status = backing_->Write(evicted, memory);
+      status = WriteBack(evicted, memory, last_use);
     }
     if (status.ok()) {
       ScopedEvent event(log_, EventKind::kFetch, {step, 0, static_cast<int32_t>(item / options_.num_slots)});
-      status = backing_->Read(item, memory);
+      status = Fetch(item, memory, last_use);
     }
     mutex_.Lock();
     page.moving = false;
@@ -190,9 +195,34 @@ class PagedStore : public ExpertStore {
     changed_.SignalAll();
   }
 
+  float* PageMemory(uint32_t place) { return pool_.data() + kPlanes * plane_ * place; }
+
+  // Between backing and page: through a staging page, on the store's stream, after all that used the page.
+  absl::Status Fetch(uint32_t item, float* memory, const DeviceEventPtr& last_use) {
+    if (device_.is_host()) return backing_->Read(item, memory);
+    GROUTER_RETURN_IF_ERROR(backing_->Read(item, Staging()));
+    device_.Wait(Stream::kExperts, last_use);
+    device_.Upload(Stream::kExperts, memory, Staging(), PageBytes());
+    return device_.Synchronize(device_.Record(Stream::kExperts));
+  }
+  absl::Status WriteBack(uint32_t item, float* memory, const DeviceEventPtr& last_use) {
+    if (device_.is_host()) return backing_->Write(item, memory);
+    device_.Wait(Stream::kExperts, last_use);
+    device_.Download(Stream::kExperts, Staging(), memory, PageBytes());
+    GROUTER_RETURN_IF_ERROR(device_.Synchronize(device_.Record(Stream::kExperts)));
+    return backing_->Write(item, Staging());
+  }
+  uint64_t PageBytes() const { return kPlanes * plane_ * sizeof(float); }
+  float* Staging() {
+    if (staging_ == nullptr) staging_ = static_cast<float*>(device_.AllocateHost(PageBytes()));
+    return staging_;
+  }
+
   const uint64_t plane_;
   const uint32_t num_experts_;
-  const FloatArray pool_;
+  Device& device_;
+  FloatBuffer pool_;
+  float* staging_ = nullptr;                      // the mover's
   const std::unique_ptr<ExpertBacking> backing_;  // the mover's
   StepEventLog* const log_;
   mutable Mutex mutex_;
@@ -216,7 +246,8 @@ absl::StatusOr<std::unique_ptr<ExpertStore>> ExpertStore::Create(const ExpertSto
   const uint32_t num_experts = options.num_layers * options.num_slots;
   const uint64_t page_floats = kPlanes * PlaneFloats(options.shape);
   if (options.num_resident == 0 || options.num_resident >= num_experts) {
-    GROUTER_ASSIGN_OR_RETURN(FloatArray arena, AllocateFloats(num_experts * page_floats));
+    GROUTER_ASSIGN_OR_RETURN(FloatBuffer arena,
+                             ZeroedFloats(*options.device, num_experts * page_floats, "expert store"));
     return std::unique_ptr<ExpertStore>(new ResidentStore(options, std::move(arena)));
   }
   if (options.num_resident < options.num_slots) {
@@ -225,7 +256,8 @@ absl::StatusOr<std::unique_ptr<ExpertStore>> ExpertStore::Create(const ExpertSto
         absl::StrCat(options.num_resident, " resident experts cannot hold one layer's ", options.num_slots),
         "--resident-experts", absl::StrCat("allow at least ", options.num_slots));
   }
-  GROUTER_ASSIGN_OR_RETURN(FloatArray pool, AllocateFloats(options.num_resident * page_floats));
+  GROUTER_ASSIGN_OR_RETURN(FloatBuffer pool,
+                           ZeroedFloats(*options.device, options.num_resident * page_floats, "expert store"));
   GROUTER_ASSIGN_OR_RETURN(std::unique_ptr<ExpertBacking> backing,
                            options.backing_file.empty()
                                ? MakeMemoryBacking(num_experts, page_floats)

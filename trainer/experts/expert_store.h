@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer/device/device_buffer.h"
 #include "trainer/experts/expert_shape.h"
 #include "trainer/pipeline/step_events.h"
 
@@ -29,6 +30,7 @@ struct ExpertStoreOptions {
   uint32_t num_resident = 0;  // stored experts held at once; 0: all
   // The others: in this file (made, unlinked at once, so nothing is left behind), or "" for host memory.
   std::string backing_file;
+  Device* device = &CpuDevice();  // of the resident ones; outlives the store
 };
 
 // Counts since the store was made.
@@ -56,9 +58,10 @@ class ExpertStore {
   // The accesses to come, in order. Earlier ones must all be released; their announcement is forgotten.
   // Accesses that differ from the announcement work, slower.
   virtual void Announce(uint64_t step, std::vector<StoredExpert> accesses) = 0;
-  // Makes the expert resident and keeps it so until Release. Blocks. At most num_resident at once.
+  // Makes the expert resident and keeps it so until Release; what is queued on kCompute from now on finds it.
+  // Blocks while it is being brought. At most num_resident at once.
   virtual absl::StatusOr<ExpertPage> Acquire(StoredExpert expert) = 0;
-  // `changed`: its page was written to.
+  // Once all that uses the page is queued. `changed`: its page is written to.
   virtual void Release(StoredExpert expert, bool changed) = 0;
   virtual ResidencyCounts counts() const = 0;
 

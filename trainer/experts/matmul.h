@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "trainer/device/device.h"
+
 namespace grouter {
 
 // A row-major matrix somebody else owns; `transposed` reads it as its transpose, so rows x cols is the shape
@@ -15,9 +17,9 @@ struct MatrixView {
   bool transposed = false;
 };
 
-// out [a.rows, b.cols] = a b, or += with `accumulate`. No allocation but the library's own.
+// Queues out [a.rows, b.cols] = a b, or += with `accumulate`. No allocation but the library's own.
 // REQUIRES: a.cols == b.rows.
-void MatMul(const MatrixView& a, const MatrixView& b, float* out, bool accumulate = false);
+void MatMul(Device& device, const MatrixView& a, const MatrixView& b, float* out, bool accumulate = false);
 
 // Threads of each product, process-wide; 0: as many as the machine has.
 void SetNumMatMulThreads(uint32_t num_threads);

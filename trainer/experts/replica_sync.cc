@@ -1,6 +1,6 @@
 #include "trainer/experts/replica_sync.h"
 
-#include <cstring>
+#include <numeric>
 
 #include "absl/types/span.h"
 #include "io/error.h"
@@ -14,28 +14,47 @@ struct Copy {
   SlotRef holder;  // not the owner
 };
 
-// Runs `exchange` of whole expert planes with the EP group.
-absl::Status ExchangePlanes(Collectives& group, uint64_t plane_floats, const std::vector<float>& send,
-                            const std::vector<uint32_t>& send_rows, std::vector<float>* recv,
-                            const std::vector<uint32_t>& recv_rows) {
-  uint64_t total = 0;
-  for (uint32_t rows : recv_rows) total += rows;
-  recv->resize(total * plane_floats);
-  RowExchange exchange;
-  exchange.kind = ExchangeKind::kExperts;
-  exchange.row_bytes = plane_floats * sizeof(float);
-  exchange.send = send.data();
-  exchange.send_rows = send_rows;
-  exchange.recv = recv->data();
-  exchange.recv_rows = recv_rows;
-  return group.AllToAll(exchange);
-}
+// Planes that go to, or come from, the ranks of the EP group, one behind the other on the device.
+class Planes {
+ public:
+  Planes(Device& device, uint64_t plane_floats) : device_(device), plane_floats_(plane_floats) {}
+  void Reserve(uint64_t num_planes) { memory_.Resize(device_, num_planes * plane_floats_); }
+  void Append(const float* values, uint64_t size) {
+    device_.Copy(Stream::kCompute, memory_.data() + filled_, values, size * sizeof(float));
+    filled_ += size;
+  }
+  void Clear() { filled_ = 0; }
+  const float* Plane(uint64_t i) const { return memory_.data() + i * plane_floats_; }
+
+  // Sends `send`, all of it, and receives into this.
+  absl::Status Receive(Collectives& group, const Planes& send, const std::vector<uint32_t>& send_rows,
+                       const std::vector<uint32_t>& recv_rows) {
+    Reserve(std::accumulate(recv_rows.begin(), recv_rows.end(), uint64_t{0}));
+    RowExchange exchange;
+    exchange.kind = ExchangeKind::kExperts;
+    exchange.row_bytes = plane_floats_ * sizeof(float);
+    exchange.send = send.memory_.data();
+    exchange.send_rows = send_rows;
+    exchange.recv = memory_.data();
+    exchange.recv_rows = recv_rows;
+    exchange.memory = MemoryKind::kDevice;
+    const DeviceScope scope(device_);
+    return group.AllToAll(exchange);
+  }
+
+ private:
+  Device& device_;
+  const uint64_t plane_floats_;
+  FloatBuffer memory_;
+  uint64_t filled_ = 0;
+};
 
 }  // namespace
 
 absl::Status SumExpertGradients(const ReplicaSyncContext& context, const LayerPlacement& placement,
                                 uint32_t layer) {
   ExpertStore& store = *context.experts;
+  Device& device = *store.options().device;
   const uint64_t size = store.options().shape.size();
   const uint32_t me = context.ep_group->rank();
   const uint32_t ep_size = placement.ep_size();
@@ -46,7 +65,8 @@ absl::Status SumExpertGradients(const ReplicaSyncContext& context, const LayerPl
   }
   if (!copies.empty()) {
     // To the owners. Planes for one rank lie in expert order, on both sides.
-    std::vector<float> send, recv;
+    Planes send(device, size), recv(device, size);
+    send.Reserve(copies.size());
     std::vector<uint32_t> to_owner(ep_size, 0), to_holder(ep_size, 0);
     for (uint32_t r = 0; r < ep_size; ++r) {
       for (const Copy& copy : copies) {
@@ -54,37 +74,37 @@ absl::Status SumExpertGradients(const ReplicaSyncContext& context, const LayerPl
         if (copy.holder.rank != me || copy.owner.rank != r) continue;
         ++to_owner[r];
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, copy.holder.slot}));
-        send.insert(send.end(), page.gradients, page.gradients + size);
+        send.Append(page.gradients, size);
         store.Release({layer, copy.holder.slot}, false);
       }
     }
-    GROUTER_RETURN_IF_ERROR(ExchangePlanes(*context.ep_group, size, send, to_owner, &recv, to_holder));
+    GROUTER_RETURN_IF_ERROR(recv.Receive(*context.ep_group, send, to_owner, to_holder));
     size_t at = 0;
     for (uint32_t r = 0; r < ep_size; ++r) {
       for (const Copy& copy : copies) {
         if (copy.owner.rank != me || copy.holder.rank != r) continue;
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, copy.owner.slot}));
-        context.kernels->Add(static_cast<int64_t>(size), recv.data() + at++ * size, page.gradients);
+        device.kernels().Add(static_cast<int64_t>(size), recv.Plane(at++), page.gradients);
         store.Release({layer, copy.owner.slot}, true);
       }
     }
     // And the sums back.
-    send.clear();
+    send.Clear();
     for (uint32_t r = 0; r < ep_size; ++r) {
       for (const Copy& copy : copies) {
         if (copy.owner.rank != me || copy.holder.rank != r) continue;
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, copy.owner.slot}));
-        send.insert(send.end(), page.gradients, page.gradients + size);
+        send.Append(page.gradients, size);
         store.Release({layer, copy.owner.slot}, false);
       }
     }
-    GROUTER_RETURN_IF_ERROR(ExchangePlanes(*context.ep_group, size, send, to_holder, &recv, to_owner));
+    GROUTER_RETURN_IF_ERROR(recv.Receive(*context.ep_group, send, to_holder, to_owner));
     at = 0;
     for (uint32_t r = 0; r < ep_size; ++r) {
       for (const Copy& copy : copies) {
         if (copy.holder.rank != me || copy.owner.rank != r) continue;
         GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, copy.holder.slot}));
-        std::memcpy(page.gradients, recv.data() + at++ * size, size * sizeof(float));
+        device.Copy(Stream::kCompute, page.gradients, recv.Plane(at++), size * sizeof(float));
         store.Release({layer, copy.holder.slot}, true);
       }
     }
@@ -93,7 +113,9 @@ absl::Status SumExpertGradients(const ReplicaSyncContext& context, const LayerPl
   for (uint32_t slot = 0; slot < placement.num_slots(me); ++slot) {
     if (placement.ExpertAt({me, slot}) == kEmptySlot) continue;
     GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, slot}));
-    const absl::Status status = context.peers->AllReduceSum(absl::MakeSpan(page.gradients, size));
+    const DeviceScope scope(device);
+    const absl::Status status =
+        context.peers->AllReduceSum(absl::MakeSpan(page.gradients, size), MemoryKind::kDevice);
     store.Release({layer, slot}, true);
     GROUTER_RETURN_IF_ERROR(status);
   }
@@ -107,22 +129,30 @@ absl::Status MigrateExperts(Collectives& ep_group, ExpertStore& store, const Lay
   const uint64_t plane = 3 * size;  // weights, means, variances
   const uint32_t me = ep_group.rank();
   const uint32_t ep_size = to.ep_size();
-  std::vector<float> send, recv;
+  Device& device = *store.options().device;
+  Planes send(device, plane), recv(device, plane);
   std::vector<uint32_t> send_rows(ep_size, 0), recv_rows(ep_size, 0);
   // Everything is sent, also to itself, before anything is overwritten.
   std::vector<uint32_t> arriving_slots;
+  const auto leaves = [&](uint32_t r, uint32_t slot) {
+    const uint32_t expert = to.ExpertAt({r, slot});
+    if (expert == kEmptySlot || from.OwnerOf(expert).rank != me) return false;
+    return slot >= from.num_slots(r) || from.ExpertAt({r, slot}) != expert;
+  };
+  for (uint32_t r = 0; r < ep_size; ++r) {
+    for (uint32_t slot = 0; slot < to.num_slots(r); ++slot) send_rows[r] += leaves(r, slot) ? 1 : 0;
+  }
+  send.Reserve(std::accumulate(send_rows.begin(), send_rows.end(), uint64_t{0}));
   for (uint32_t r = 0; r < ep_size; ++r) {
     for (uint32_t slot = 0; slot < to.num_slots(r); ++slot) {
+      if (!leaves(r, slot)) continue;
       const uint32_t expert = to.ExpertAt({r, slot});
-      if (expert == kEmptySlot || from.OwnerOf(expert).rank != me) continue;
-      if (slot < from.num_slots(r) && from.ExpertAt({r, slot}) == expert) continue;
       const uint32_t source = from.OwnerOf(expert).slot;
       GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, source}));
-      send.insert(send.end(), page.weights, page.weights + size);
-      send.insert(send.end(), page.means, page.means + size);
-      send.insert(send.end(), page.variances, page.variances + size);
+      send.Append(page.weights, size);
+      send.Append(page.means, size);
+      send.Append(page.variances, size);
       store.Release({layer, source}, false);
-      ++send_rows[r];
     }
   }
   for (uint32_t r = 0; r < ep_size; ++r) {
@@ -134,13 +164,14 @@ absl::Status MigrateExperts(Collectives& ep_group, ExpertStore& store, const Lay
       arriving_slots.push_back(slot);
     }
   }
-  GROUTER_RETURN_IF_ERROR(ExchangePlanes(ep_group, plane, send, send_rows, &recv, recv_rows));
+  GROUTER_RETURN_IF_ERROR(recv.Receive(ep_group, send, send_rows, recv_rows));
   for (size_t i = 0; i < arriving_slots.size(); ++i) {
     GROUTER_ASSIGN_OR_RETURN(const ExpertPage page, store.Acquire({layer, arriving_slots[i]}));
-    const float* state = recv.data() + i * plane;
-    std::memcpy(page.weights, state, size * sizeof(float));
-    std::memcpy(page.means, state + size, size * sizeof(float));
-    std::memcpy(page.variances, state + 2 * size, size * sizeof(float));
+    const float* state = recv.Plane(i);
+    for (float* part : {page.weights, page.means, page.variances}) {
+      device.Copy(Stream::kCompute, part, state, size * sizeof(float));
+      state += size;
+    }
     store.Release({layer, arriving_slots[i]}, true);
   }
   return absl::OkStatus();

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "kernels/kernels.h"
 #include "routing/planning/placement.h"
 #include "trainer/collectives/collectives.h"
 #include "trainer/experts/expert_store.h"
@@ -20,7 +19,6 @@ struct ReplicaSyncContext {
   Collectives* ep_group = nullptr;
   Collectives* peers = nullptr;
   ExpertStore* experts = nullptr;
-  const Kernels* kernels = nullptr;
 };
 
 // After it, every holder of an expert of `layer` has the same gradient, bit for bit: the owner adds its own

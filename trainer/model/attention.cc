@@ -1,13 +1,16 @@
 #include "trainer/model/attention.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_scaled_dot_product_efficient_attention.h>
+#include <ATen/ops/_scaled_dot_product_efficient_attention_backward.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
-#include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cmath>
+#include <tuple>
 
+#include "trainer/device/tensors.h"
 #include "trainer/experts/matmul.h"
 
 namespace grouter {
@@ -35,10 +38,11 @@ std::vector<Run> EqualRuns(const std::vector<Segment>& segments) {
 }
 
 // [count, heads, length, head_size] over rows of `stride` floats.
-at::Tensor Heads(const float* rows, const Run& run, int64_t stride, int64_t num_heads, int64_t head_size) {
+at::Tensor Heads(const Device& device, const float* rows, const Run& run, int64_t stride, int64_t num_heads,
+                 int64_t head_size) {
   return at::from_blob(const_cast<float*>(rows) + run.first * stride,
                        {run.count, num_heads, run.length, head_size},
-                       {run.length * stride, head_size, stride, 1}, at::TensorOptions().dtype(at::kFloat));
+                       {run.length * stride, head_size, stride, 1}, FloatTensors(device));
 }
 
 }  // namespace
@@ -47,6 +51,7 @@ struct AttentionActivations::Kept {
   std::vector<Run> runs;
   std::vector<at::Tensor> outputs;
   std::vector<at::Tensor> log_sums;
+  std::vector<at::Tensor> seeds, offsets;  // of dropout that is not used: the CUDA library wants them back
 };
 
 AttentionActivations::AttentionActivations() : kept(std::make_unique<Kept>()) {}
@@ -68,8 +73,16 @@ RotaryTables RotaryTables::Make(uint32_t head_size, uint32_t max_positions, doub
   return tables;
 }
 
-Attention::Attention(const ModelConfig& config, const Kernels& kernels, const RotaryTables& tables)
-    : config_(config), kernels_(kernels), tables_(tables) {}
+Attention::Attention(const ModelConfig& config, Device& device, const RotaryTables& tables)
+    : config_(config), device_(device), kernels_(device.kernels()) {
+  const auto upload = [&device](const std::vector<float>& values, FloatBuffer* to) {
+    device.Upload(Stream::kCompute, to->Resize(device, values.size()), values.data(),
+                  values.size() * sizeof(float));
+  };
+  upload(tables.cosines, &cosines_);
+  upload(tables.sines, &sines_);
+  device.Synchronize(device.Record(Stream::kCompute)).IgnoreError();  // the tables may go; a later wait tells
+}
 
 void Attention::Rotate(const AttentionInput& input, float* qkv, bool inverse) const {
   RopeArgs rope;
@@ -78,8 +91,8 @@ void Attention::Rotate(const AttentionInput& input, float* qkv, bool inverse) co
   rope.head_size = config_.head_size();
   rope.row_stride = 3 * int64_t{config_.hidden_size};
   rope.positions = input.positions;
-  rope.cosines = tables_.cosines.data();
-  rope.sines = tables_.sines.data();
+  rope.cosines = cosines_.data();
+  rope.sines = sines_.data();
   rope.x = qkv;
   rope.inverse = inverse;
   kernels_.Rope(rope);
@@ -91,27 +104,43 @@ void Attention::Forward(const AttentionInput& input, const AttentionParameters& 
   const int64_t width = config_.hidden_size;
   const int64_t heads = config_.num_attention_heads;
   const int64_t head_size = config_.head_size();
-  float* normed = keep->normed.Resize(num_tokens * width);
-  float* qkv = keep->qkv.Resize(num_tokens * 3 * width);
-  float* mixed = keep->mixed.Resize(num_tokens * width);
+  float* normed = keep->normed.Resize(device_, num_tokens * width);
+  float* qkv = keep->qkv.Resize(device_, num_tokens * 3 * width);
+  float* mixed = keep->mixed.Resize(device_, num_tokens * width);
   kernels_.RmsNorm({num_tokens, width, config_.rms_norm_eps, x, parameters.norm, normed,
-                    keep->inverse_rms.Resize(num_tokens)});
-  MatMul({normed, num_tokens, width}, {parameters.qkv, width, 3 * width, true}, qkv);
+                    keep->inverse_rms.Resize(device_, num_tokens)});
+  MatMul(device_, {normed, num_tokens, width}, {parameters.qkv, width, 3 * width, true}, qkv);
   Rotate(input, qkv, /*inverse=*/false);
-  const c10::InferenceMode no_autograd;
-  AttentionActivations::Kept& kept = *keep->kept;
-  kept.runs = EqualRuns(*input.segments);
-  kept.outputs.clear();
-  kept.log_sums.clear();
-  for (const Run& run : kept.runs) {
-    auto [output, log_sum] = at::_scaled_dot_product_flash_attention_for_cpu(
-        Heads(qkv, run, 3 * width, heads, head_size), Heads(qkv + width, run, 3 * width, heads, head_size),
-        Heads(qkv + 2 * width, run, 3 * width, heads, head_size), 0.0, /*is_causal=*/true);
-    Heads(mixed, run, width, heads, head_size).copy_(output);
-    kept.outputs.push_back(output);
-    kept.log_sums.push_back(log_sum);
+  {
+    const c10::InferenceMode no_autograd;
+    const DeviceScope scope(device_);
+    AttentionActivations::Kept& kept = *keep->kept;
+    kept.runs = EqualRuns(*input.segments);
+    kept.outputs.clear();
+    kept.log_sums.clear();
+    kept.seeds.clear();
+    kept.offsets.clear();
+    for (const Run& run : kept.runs) {
+      const at::Tensor q = Heads(device_, qkv, run, 3 * width, heads, head_size);
+      const at::Tensor k = Heads(device_, qkv + width, run, 3 * width, heads, head_size);
+      const at::Tensor v = Heads(device_, qkv + 2 * width, run, 3 * width, heads, head_size);
+      at::Tensor output, log_sum;
+      if (device_.cuda_index() < 0) {
+        std::tie(output, log_sum) =
+            at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, /*is_causal=*/true);
+      } else {
+        at::Tensor seed, offset;
+        std::tie(output, log_sum, seed, offset) = at::_scaled_dot_product_efficient_attention(
+            q, k, v, std::nullopt, /*compute_log_sumexp=*/true, 0.0, /*is_causal=*/true);
+        kept.seeds.push_back(seed);
+        kept.offsets.push_back(offset);
+      }
+      Heads(device_, mixed, run, width, heads, head_size).copy_(output);
+      kept.outputs.push_back(output);
+      kept.log_sums.push_back(log_sum);
+    }
   }
-  MatMul({mixed, num_tokens, width}, {parameters.o, width, width, true}, y, /*accumulate=*/true);
+  MatMul(device_, {mixed, num_tokens, width}, {parameters.o, width, width, true}, y, /*accumulate=*/true);
 }
 
 void Attention::Backward(const AttentionInput& input, const AttentionParameters& parameters,
@@ -121,29 +150,39 @@ void Attention::Backward(const AttentionInput& input, const AttentionParameters&
   const int64_t width = config_.hidden_size;
   const int64_t heads = config_.num_attention_heads;
   const int64_t head_size = config_.head_size();
-  float* dmixed = dmixed_.Resize(num_tokens * width);
-  float* dqkv = dqkv_.Resize(num_tokens * 3 * width);
-  float* dnormed = dnormed_.Resize(num_tokens * width);
-  MatMul({dy, num_tokens, width}, {parameters.o, width, width}, dmixed);
-  MatMul({dy, width, num_tokens, true}, {activations.mixed.data(), num_tokens, width}, parameters.do_, true);
-  const c10::InferenceMode no_autograd;
+  float* dmixed = dmixed_.Resize(device_, num_tokens * width);
+  float* dqkv = dqkv_.Resize(device_, num_tokens * 3 * width);
+  float* dnormed = dnormed_.Resize(device_, num_tokens * width);
+  MatMul(device_, {dy, num_tokens, width}, {parameters.o, width, width}, dmixed);
+  MatMul(device_, {dy, width, num_tokens, true}, {activations.mixed.data(), num_tokens, width},
+         parameters.do_, true);
   const AttentionActivations::Kept& kept = *activations.kept;
   const float* qkv = activations.qkv.data();
   for (size_t i = 0; i < kept.runs.size(); ++i) {
+    const c10::InferenceMode no_autograd;
+    const DeviceScope scope(device_);
     const Run& run = kept.runs[i];
-    auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        Heads(dmixed, run, width, heads, head_size), Heads(qkv, run, 3 * width, heads, head_size),
-        Heads(qkv + width, run, 3 * width, heads, head_size),
-        Heads(qkv + 2 * width, run, 3 * width, heads, head_size), kept.outputs[i], kept.log_sums[i], 0.0,
-        /*is_causal=*/true);
-    Heads(dqkv, run, 3 * width, heads, head_size).copy_(dq);
-    Heads(dqkv + width, run, 3 * width, heads, head_size).copy_(dk);
-    Heads(dqkv + 2 * width, run, 3 * width, heads, head_size).copy_(dv);
+    const at::Tensor dout = Heads(device_, dmixed, run, width, heads, head_size);
+    const at::Tensor q = Heads(device_, qkv, run, 3 * width, heads, head_size);
+    const at::Tensor k = Heads(device_, qkv + width, run, 3 * width, heads, head_size);
+    const at::Tensor v = Heads(device_, qkv + 2 * width, run, 3 * width, heads, head_size);
+    at::Tensor dq, dk, dv, none;
+    if (device_.cuda_index() < 0) {
+      std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          dout, q, k, v, kept.outputs[i], kept.log_sums[i], 0.0, /*is_causal=*/true);
+    } else {
+      std::tie(dq, dk, dv, none) = at::_scaled_dot_product_efficient_attention_backward(
+          dout, q, k, v, at::Tensor(), kept.outputs[i], kept.log_sums[i], kept.seeds[i], kept.offsets[i], 0.0,
+          {true, true, true, false}, /*is_causal=*/true);
+    }
+    Heads(device_, dqkv, run, 3 * width, heads, head_size).copy_(dq);
+    Heads(device_, dqkv + width, run, 3 * width, heads, head_size).copy_(dk);
+    Heads(device_, dqkv + 2 * width, run, 3 * width, heads, head_size).copy_(dv);
   }
   Rotate(input, dqkv, /*inverse=*/true);
-  MatMul({dqkv, 3 * width, num_tokens, true}, {activations.normed.data(), num_tokens, width}, parameters.dqkv,
-         true);
-  MatMul({dqkv, num_tokens, 3 * width}, {parameters.qkv, 3 * width, width}, dnormed);
+  MatMul(device_, {dqkv, 3 * width, num_tokens, true}, {activations.normed.data(), num_tokens, width},
+         parameters.dqkv, true);
+  MatMul(device_, {dqkv, num_tokens, 3 * width}, {parameters.qkv, 3 * width, width}, dnormed);
   kernels_.RmsNormBackward(
       {num_tokens, width, x, parameters.norm, activations.inverse_rms.data(), dnormed, dx, parameters.dnorm});
 }

@@ -7,8 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/kernels.h"
-#include "trainer/dispatch/float_buffer.h"
+#include "trainer/device/device_buffer.h"
 #include "trainer/model/model_config.h"
 
 namespace grouter {
@@ -19,14 +18,15 @@ struct Segment {
   uint32_t length = 0;
 };
 
-// Rotary tables for positions below `max_positions`. Immutable.
+// Rotary tables for positions below `max_positions`, on the host. Immutable.
 struct RotaryTables {
   std::vector<float> cosines;  // [max_positions, head_size / 2]
   std::vector<float> sines;
   static RotaryTables Make(uint32_t head_size, uint32_t max_positions, double theta);
 };
 
-// Tokens of one micro-batch as attention sees them. Views; positions are inside the segment.
+// Tokens of one micro-batch as attention sees them. Views; positions are inside the segment and on the
+// device.
 struct AttentionInput {
   uint32_t num_tokens = 0;
   const int32_t* positions = nullptr;  // [T]
@@ -61,7 +61,7 @@ class AttentionActivations {
 // Shared by all layers: scratch memory. One thread at a time.
 class Attention {
  public:
-  Attention(const ModelConfig& config, const Kernels& kernels, const RotaryTables& tables);
+  Attention(const ModelConfig& config, Device& device, const RotaryTables& tables);
   // y [T, D] += attention(norm(x)). y already holds the residual.
   void Forward(const AttentionInput& input, const AttentionParameters& parameters, const float* x, float* y,
                AttentionActivations* keep);
@@ -73,8 +73,9 @@ class Attention {
  private:
   void Rotate(const AttentionInput& input, float* qkv, bool inverse) const;
   const ModelConfig config_;
+  Device& device_;
   const Kernels& kernels_;
-  const RotaryTables& tables_;
+  FloatBuffer cosines_, sines_;  // on the device
   FloatBuffer dmixed_, dqkv_, dnormed_;
 };
 

@@ -1,7 +1,6 @@
 #include "trainer/model/language_model.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,16 +9,26 @@
 
 namespace grouter {
 
+void AddInput(MicroBatchInput* input, IndexUpload* upload) {
+  input->is_uploaded = true;
+  upload->Add(input->tokens, &input->tokens_on_device);
+  upload->Add(input->labels, &input->labels_on_device);
+  upload->Add(input->positions, &input->positions_on_device);
+  for (MicroBatchRoute& route : input->routes) AddRoute(&route, upload);
+}
+
 LanguageModel::LanguageModel(const LanguageModelOptions& options, const DispatchContext& context,
                              DenseParameters* parameters)
     : options_(options),
       context_(context),
+      device_(*context.device),
+      kernels_(context.device->kernels()),
       parameters_(parameters),
-      tables_(RotaryTables::Make(options.config.head_size(), options.config.max_position_embeddings,
-                                 options.config.rope_theta)),
-      attention_(options.config, *context.kernels, tables_),
+      attention_(options.config, device_,
+                 RotaryTables::Make(options.config.head_size(), options.config.max_position_embeddings,
+                                    options.config.rope_theta)),
       pipeline_(context),
-      moe_(options.config, *context.kernels, &pipeline_, options.mode, options.learned),
+      moe_(options.config, device_, &pipeline_, options.mode, options.learned),
       layers_(options.config.num_hidden_layers) {}
 
 AttentionParameters LanguageModel::AttentionOf(uint32_t layer) {
@@ -63,22 +72,22 @@ absl::Status LanguageModel::Forward(const EventPlace& place, const MicroBatchInp
                    absl::StrCat("step ", place.step), "raise max_position_embeddings of the model");
     }
   }
-  float* x = embedded_.Resize(num_tokens * width);
-  context_.kernels->GatherRows({num_tokens, width, width, width, input.tokens.data(),
-                                parameters_->weights() + parameters_->embedding(), x});
-  const AttentionInput attention_input = {num_tokens, input.positions.data(), &input.segments};
+  float* x = embedded_.Resize(device_, num_tokens * width);
+  kernels_.GatherRows({num_tokens, width, width, width, input.device_tokens(),
+                       parameters_->weights() + parameters_->embedding(), x});
+  const AttentionInput attention_input = {num_tokens, input.device_positions(), &input.segments};
   for (uint32_t l = 0; l < layers_.size(); ++l) {
     Layer& layer = layers_[l];
     EventPlace at = place;
     at.layer = static_cast<int32_t>(l);
-    float* middle = layer.middle.Resize(num_tokens * width);
-    if (num_tokens > 0) std::memcpy(middle, x, num_tokens * width * sizeof(float));
+    float* middle = layer.middle.Resize(device_, num_tokens * width);
+    device_.Copy(Stream::kCompute, middle, x, num_tokens * width * sizeof(float));
     {
       const ScopedEvent event(context_.log, EventKind::kAttention, at);
       attention_.Forward(attention_input, AttentionOf(l), x, middle, &layer.attention);
     }
-    float* out = layer.out.Resize(num_tokens * width);
-    if (num_tokens > 0) std::memcpy(out, middle, num_tokens * width * sizeof(float));
+    float* out = layer.out.Resize(device_, num_tokens * width);
+    device_.Copy(Stream::kCompute, out, middle, num_tokens * width * sizeof(float));
     GROUTER_RETURN_IF_ERROR(
         moe_.Forward(at, num_tokens, RouteOf(l, input), MoeOf(l), middle, out, train, &layer.moe));
     x = out;
@@ -86,7 +95,8 @@ absl::Status LanguageModel::Forward(const EventPlace& place, const MicroBatchInp
   return absl::OkStatus();
 }
 
-double LanguageModel::Output(const EventPlace& place, const MicroBatchInput& input, float scale, bool train) {
+void LanguageModel::Output(const EventPlace& place, const MicroBatchInput& input, float scale, bool train,
+                           StepSums* sums) {
   const ScopedEvent event(context_.log, EventKind::kOutput, place);
   const int64_t num_tokens = input.num_tokens();
   const int64_t width = options_.config.hidden_size;
@@ -95,41 +105,37 @@ double LanguageModel::Output(const EventPlace& place, const MicroBatchInput& inp
   const float* head = parameters_->weights() + parameters_->lm_head();
   float* dhead = parameters_->gradients() + parameters_->lm_head();
   const float* norm = parameters_->weights() + parameters_->final_norm();
-  float* normed = final_normed_.Resize(num_tokens * width);
-  float* inverse_rms = final_inverse_rms_.Resize(num_tokens);
-  float* losses = losses_.Resize(num_tokens);
-  float* dnormed = dnormed_.Resize(num_tokens * width);
-  context_.kernels->RmsNorm({num_tokens, width, options_.config.rms_norm_eps, x, norm, normed, inverse_rms});
+  float* normed = final_normed_.Resize(device_, num_tokens * width);
+  float* inverse_rms = final_inverse_rms_.Resize(device_, num_tokens);
+  float* losses = losses_.Resize(device_, num_tokens);
+  float* dnormed = dnormed_.Resize(device_, num_tokens * width);
+  kernels_.RmsNorm({num_tokens, width, options_.config.rms_norm_eps, x, norm, normed, inverse_rms});
   for (int64_t first = 0; first < num_tokens; first += options_.logits_rows) {
     const int64_t rows = std::min<int64_t>(options_.logits_rows, num_tokens - first);
-    float* logits = logits_.Resize(rows * vocab);
+    float* logits = logits_.Resize(device_, rows * vocab);
     const float* block = normed + first * width;
-    MatMul({block, rows, width}, {head, width, vocab, true}, logits);
-    context_.kernels->CrossEntropy(
-        {rows, vocab, input.labels.data() + first, scale, train, logits, losses + first});
+    MatMul(device_, {block, rows, width}, {head, width, vocab, true}, logits);
+    kernels_.CrossEntropy({rows, vocab, input.device_labels() + first, scale, train, logits, losses + first});
     if (!train) continue;
-    MatMul({logits, rows, vocab}, {head, vocab, width}, dnormed + first * width);
-    MatMul({logits, vocab, rows, true}, {block, rows, width}, dhead, true);
+    MatMul(device_, {logits, rows, vocab}, {head, vocab, width}, dnormed + first * width);
+    MatMul(device_, {logits, vocab, rows, true}, {block, rows, width}, dhead, true);
   }
   if (train) {
-    float* dx = dx_.ResizeZeroed(num_tokens * width);
-    context_.kernels->RmsNormBackward({num_tokens, width, x, norm, inverse_rms, dnormed, dx,
-                                       parameters_->gradients() + parameters_->final_norm()});
+    float* dx = dx_.ResizeZeroed(device_, num_tokens * width);
+    kernels_.RmsNormBackward({num_tokens, width, x, norm, inverse_rms, dnormed, dx,
+                              parameters_->gradients() + parameters_->final_norm()});
   }
-  double sum = 0;
-  for (int64_t t = 0; t < num_tokens; ++t) sum += losses[t];
-  return sum;
+  kernels_.AddSum(num_tokens, losses, &sums->loss);
 }
 
-absl::StatusOr<LossSums> LanguageModel::Train(const EventPlace& place, const MicroBatchInput& input,
-                                              const StepScale& scale) {
+absl::Status LanguageModel::Train(const EventPlace& place, const MicroBatchInput& input,
+                                  const StepScale& scale, StepSums* sums) {
   GROUTER_RETURN_IF_ERROR(Forward(place, input, /*train=*/true));
-  LossSums sums;
   const float inverse = scale.num_loss_tokens == 0 ? 0.0f : static_cast<float>(1.0 / scale.num_loss_tokens);
-  sums.loss = Output(place, input, inverse, /*train=*/true);
+  Output(place, input, inverse, /*train=*/true, sums);
   const uint32_t num_tokens = input.num_tokens();
   const int64_t width = options_.config.hidden_size;
-  const AttentionInput attention_input = {num_tokens, input.positions.data(), &input.segments};
+  const AttentionInput attention_input = {num_tokens, input.device_positions(), &input.segments};
   float* dx = dx_.data();
   for (uint32_t l = static_cast<uint32_t>(layers_.size()); l-- > 0;) {
     Layer& layer = layers_[l];
@@ -137,21 +143,20 @@ absl::StatusOr<LossSums> LanguageModel::Train(const EventPlace& place, const Mic
     at.layer = static_cast<int32_t>(l);
     at.backward = true;
     GROUTER_RETURN_IF_ERROR(moe_.Backward(at, num_tokens, RouteOf(l, input), MoeOf(l), &layer.moe,
-                                          layer.middle.data(), dx, dx, scale.num_tokens, &sums.router));
+                                          layer.middle.data(), dx, dx, scale.num_tokens, sums));
     const ScopedEvent event(context_.log, EventKind::kAttention, at);
     const float* x = l == 0 ? embedded_.data() : layers_[l - 1].out.data();
     attention_.Backward(attention_input, AttentionOf(l), layer.attention, x, dx, dx);
   }
-  context_.kernels->ScatterAddRows({num_tokens, width, width, width, input.tokens.data(), nullptr, dx,
-                                    parameters_->gradients() + parameters_->embedding()});
-  return sums;
+  kernels_.ScatterAddRows({num_tokens, width, width, width, input.device_tokens(), nullptr, dx,
+                           parameters_->gradients() + parameters_->embedding()});
+  return absl::OkStatus();
 }
 
-absl::StatusOr<LossSums> LanguageModel::Evaluate(const EventPlace& place, const MicroBatchInput& input) {
+absl::Status LanguageModel::Evaluate(const EventPlace& place, const MicroBatchInput& input, StepSums* sums) {
   GROUTER_RETURN_IF_ERROR(Forward(place, input, /*train=*/false));
-  LossSums sums;
-  sums.loss = Output(place, input, 0.0f, /*train=*/false);
-  return sums;
+  Output(place, input, 0.0f, /*train=*/false, sums);
+  return absl::OkStatus();
 }
 
 }  // namespace grouter

@@ -23,17 +23,24 @@ struct MicroBatchInput {
   std::vector<Segment> segments;        // what sees each other
   std::vector<MicroBatchRoute> routes;  // [layer groups], mode plan only
   uint32_t num_tokens() const { return static_cast<uint32_t>(tokens.size()); }
+
+  // Where the device reads them: copies, or where memory is the host's the arrays themselves.
+  bool is_uploaded = false;
+  const int32_t* tokens_on_device = nullptr;
+  const int32_t* labels_on_device = nullptr;
+  const int32_t* positions_on_device = nullptr;
+  const int32_t* device_tokens() const { return is_uploaded ? tokens_on_device : tokens.data(); }
+  const int32_t* device_labels() const { return is_uploaded ? labels_on_device : labels.data(); }
+  const int32_t* device_positions() const { return is_uploaded ? positions_on_device : positions.data(); }
 };
+
+// Names all arrays that the device reads to `upload` (AddRoute).
+void AddInput(MicroBatchInput* input, IndexUpload* upload);
 
 // What a step's gradient is divided by: the same numbers on all ranks.
 struct StepScale {
   uint64_t num_loss_tokens = 0;
   uint64_t num_tokens = 0;
-};
-
-struct LossSums {
-  double loss = 0;  // sum over this rank's loss tokens, nats
-  RouterLosses router;
 };
 
 // Everything outlives the model. `layer_group_of_layer` may be empty: one group for all.
@@ -51,11 +58,14 @@ class LanguageModel {
   LanguageModel(const LanguageModelOptions& options, const DispatchContext& context,
                 DenseParameters* parameters);
 
-  // Adds d(sum of losses / num_loss_tokens + router losses) to the gradients.
-  absl::StatusOr<LossSums> Train(const EventPlace& place, const MicroBatchInput& input,
-                                 const StepScale& scale);
-  // Loss only.
-  absl::StatusOr<LossSums> Evaluate(const EventPlace& place, const MicroBatchInput& input);
+  // Queues: adds d(sum of losses / num_loss_tokens + router losses) to the gradients, and the losses to
+  // `sums`, on the device.
+  absl::Status Train(const EventPlace& place, const MicroBatchInput& input, const StepScale& scale,
+                     StepSums* sums);
+  // Queues: adds the loss to `sums`, on the device.
+  absl::Status Evaluate(const EventPlace& place, const MicroBatchInput& input, StepSums* sums);
+  // DispatchPipeline's.
+  const int32_t* mismatch() const { return pipeline_.mismatch(); }
   // Ids [T, k] the last call used in `layer`.
   const std::vector<int32_t>& last_ids(uint32_t layer, const MicroBatchInput& input) const;
 
@@ -70,13 +80,15 @@ class LanguageModel {
   MoeParameters MoeOf(uint32_t layer);
   const MicroBatchRoute* RouteOf(uint32_t layer, const MicroBatchInput& input) const;
   absl::Status Forward(const EventPlace& place, const MicroBatchInput& input, bool train);
-  // Loss of the last layer's output; with train its gradient in dx_ and the head's gradients.
-  double Output(const EventPlace& place, const MicroBatchInput& input, float scale, bool train);
+  // Adds the loss of the last layer's output to `sums`; with train its gradient in dx_ and the head's
+  // gradients.
+  void Output(const EventPlace& place, const MicroBatchInput& input, float scale, bool train, StepSums* sums);
 
   const LanguageModelOptions options_;
   const DispatchContext context_;
+  Device& device_;
+  const Kernels& kernels_;
   DenseParameters* const parameters_;
-  const RotaryTables tables_;
   Attention attention_;
   DispatchPipeline pipeline_;
   MoeLayer moe_;

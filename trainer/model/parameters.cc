@@ -39,8 +39,9 @@ uint64_t ParameterSpec::size() const {
   return std::accumulate(shape.begin(), shape.end(), uint64_t{1}, std::multiplies<uint64_t>());
 }
 
-absl::StatusOr<DenseParameters> DenseParameters::Create(const ModelConfig& config) {
+absl::StatusOr<DenseParameters> DenseParameters::Create(const ModelConfig& config, Device& device) {
   DenseParameters parameters;
+  parameters.device_ = &device;
   const uint64_t d = config.hidden_size;
   const auto add = [&parameters](std::string name, std::vector<uint64_t> shape, bool decays) {
     ParameterSpec spec{std::move(name), std::move(shape), parameters.size_, decays};
@@ -67,20 +68,22 @@ absl::StatusOr<DenseParameters> DenseParameters::Create(const ModelConfig& confi
     parameters.layers_[l].post_norm = add(layer + "post_attention_layernorm.weight", {d}, false);
   }
   parameters.final_norm_ = add("model.norm.weight", {d}, false);
-  GROUTER_ASSIGN_OR_RETURN(parameters.planes_, AllocateFloats(4 * parameters.size_));
+  GROUTER_ASSIGN_OR_RETURN(parameters.planes_,
+                           ZeroedFloats(device, 4 * parameters.size_, "dense parameters"));
   return parameters;
 }
 
-void DenseParameters::Initialize(const ModelConfig& config, uint64_t seed) {
+absl::Status DenseParameters::Initialize(const ModelConfig& config, uint64_t seed) {
   for (const ParameterSpec& spec : specs_) {
-    float* values = weights() + spec.offset;
-    if (!spec.decays) {
-      std::fill(values, values + spec.size(), 1.0f);
-    } else {
+    std::vector<float> values(spec.size(), 1.0f);
+    if (spec.decays) {
       const bool residual = absl::EndsWith(spec.name, "o_proj.weight");
-      FillNormal(spec.name, seed, residual ? ResidualDeviation(config) : kDeviation, values, spec.size());
+      FillNormal(spec.name, seed, residual ? ResidualDeviation(config) : kDeviation, values.data(),
+                 values.size());
     }
+    GROUTER_RETURN_IF_ERROR(WriteFloats(*device_, weights() + spec.offset, values.data(), values.size()));
   }
+  return absl::OkStatus();
 }
 
 void InitializeExpert(const ModelConfig& config, uint32_t layer, uint32_t expert, uint64_t seed,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "trainer/experts/backing.h"
+#include "trainer/device/device_buffer.h"
 #include "trainer/experts/expert_shape.h"
 #include "trainer/model/model_config.h"
 
@@ -36,15 +36,17 @@ struct LayerOffsets {
 // so that decaying parameters are one range. One thread at a time.
 class DenseParameters {
  public:
-  static absl::StatusOr<DenseParameters> Create(const ModelConfig& config);
+  // On `device`, which outlives them; zero. RESOURCE_EXHAUSTED.
+  static absl::StatusOr<DenseParameters> Create(const ModelConfig& config, Device& device = CpuDevice());
 
   const std::vector<ParameterSpec>& specs() const { return specs_; }
+  Device& device() const { return *device_; }
   uint64_t size() const { return size_; }
   uint64_t num_decaying() const { return num_decaying_; }  // the first so many floats decay
-  float* weights() { return planes_.get(); }
-  float* gradients() { return planes_.get() + size_; }
-  float* means() { return planes_.get() + 2 * size_; }
-  float* variances() { return planes_.get() + 3 * size_; }
+  float* weights() { return planes_.data(); }
+  float* gradients() { return planes_.data() + size_; }
+  float* means() { return planes_.data() + 2 * size_; }
+  float* variances() { return planes_.data() + 3 * size_; }
 
   uint64_t embedding() const { return embedding_; }    // [V, D]
   uint64_t final_norm() const { return final_norm_; }  // [D]
@@ -52,7 +54,7 @@ class DenseParameters {
   const LayerOffsets& layer(uint32_t layer) const { return layers_[layer]; }
 
   // Norms 1; matrices normal with deviation 0.02, projections back to the residual 0.02 / sqrt(2 layers).
-  void Initialize(const ModelConfig& config, uint64_t seed);
+  absl::Status Initialize(const ModelConfig& config, uint64_t seed);
 
  private:
   std::vector<ParameterSpec> specs_;
@@ -62,10 +64,11 @@ class DenseParameters {
   uint64_t embedding_ = 0;
   uint64_t final_norm_ = 0;
   uint64_t lm_head_ = 0;
-  FloatArray planes_;
+  Device* device_ = nullptr;
+  FloatBuffer planes_;
 };
 
-// Initial weights of one expert: the same on whichever rank it lies.
+// Initial weights of one expert, on the host: the same on whichever rank it lies.
 void InitializeExpert(const ModelConfig& config, uint32_t layer, uint32_t expert, uint64_t seed,
                       float* weights);
 

@@ -10,19 +10,23 @@ namespace grouter {
 absl::StatusOr<Evaluation> Evaluator::Run() {
   const auto num_layers = static_cast<uint32_t>(context_.layer_group_of_layer.size());
   std::vector<std::vector<uint16_t>> routes(num_layers);
-  double loss = 0;
+  Device& device = *context_.feed.device;
+  const auto pool = std::make_shared<UploadPool>(device);
+  DeviceBuffer<StepSums> losses;
+  losses.ResizeZeroed(device, 1);
   Evaluation result;
   for (uint64_t step = 0; step < context_.feed.end_step; ++step) {
-    GROUTER_ASSIGN_OR_RETURN(const std::unique_ptr<StepBatch> batch,
-                             StepFeed::Make(*context_.source, context_.tokens, context_.feed, step, nullptr));
+    GROUTER_ASSIGN_OR_RETURN(
+        const std::unique_ptr<StepBatch> batch,
+        StepFeed::Make(*context_.source, context_.tokens, context_.feed, step, nullptr, pool.get()));
+    BeginBatch(device, *batch);
     context_.experts->Announce(step, ExpertAccesses(*batch, context_.layer_group_of_layer,
                                                     context_.experts->options().num_slots, /*train=*/false));
     result.num_loss_tokens += batch->part->num_loss_tokens;
     for (const MicroBatchInput& input : batch->micro_batches) {
       EventPlace place;
       place.step = UINT64_MAX;  // not part of any step's timeline
-      GROUTER_ASSIGN_OR_RETURN(const LossSums sums, context_.model->Evaluate(place, input));
-      loss += sums.loss;
+      GROUTER_RETURN_IF_ERROR(context_.model->Evaluate(place, input, losses.data()));
       if (!context_.compare_routes) continue;
       for (uint32_t layer = 0; layer < num_layers; ++layer) {
         std::vector<int32_t> ids = context_.model->last_ids(layer, input);
@@ -34,7 +38,10 @@ absl::StatusOr<Evaluation> Evaluator::Run() {
   }
   // The loss, then per layer the tokens that kept their experts, then this rank's tokens.
   std::vector<double> sums(num_layers + 2, 0);
-  sums[0] = loss;
+  StepSums local;
+  device.Download(Stream::kCompute, &local, losses.data(), sizeof(local));
+  GROUTER_RETURN_IF_ERROR(device.Synchronize(device.Record(Stream::kCompute)));
+  sums[0] = local.loss;
   const bool compare = context_.compare_routes && !last_routes_.empty();
   for (uint32_t layer = 0; compare && layer < num_layers; ++layer) {
     const std::vector<uint16_t>& now = routes[layer];

@@ -44,7 +44,7 @@ absl::Status AppendSample(const TokenSource& source, const PlannedSample& planne
 absl::StatusOr<std::unique_ptr<StepBatch>> StepFeed::Make(PlanSource& source,
                                                           const std::vector<TokenSource>& tokens,
                                                           const StepFeedOptions& options, uint64_t step,
-                                                          StepEventLog* log) {
+                                                          StepEventLog* log, UploadPool* pool) {
   auto batch = std::make_unique<StepBatch>();
   const JobDraft& job = source.spec().draft;
   const uint32_t ep_rank = source.rank() % job.ep_size;
@@ -80,12 +80,23 @@ absl::StatusOr<std::unique_ptr<StepBatch>> StepFeed::Make(PlanSource& source,
     }
     batch->micro_batches.push_back(std::move(input));
   }
+  if (!options.device->is_host()) {
+    batch->upload = pool->Take();
+    batch->upload->Begin();
+    for (MicroBatchInput& input : batch->micro_batches) AddInput(&input, batch->upload.get());
+    batch->upload->Start(Stream::kPlans);
+  }
   return batch;
 }
 
 StepFeed::StepFeed(PlanSource* source, std::vector<TokenSource> tokens, const StepFeedOptions& options,
                    StepEventLog* log)
-    : source_(source), tokens_(std::move(tokens)), options_(options), log_(log), thread_([this] { Run(); }) {}
+    : source_(source),
+      tokens_(std::move(tokens)),
+      options_(options),
+      log_(log),
+      pool_(std::make_shared<UploadPool>(*options.device)),
+      thread_([this] { Run(); }) {}
 
 StepFeed::~StepFeed() {
   bool waits = false;
@@ -107,7 +118,8 @@ void StepFeed::Run() {
       while (!closing_ && ready_.size() >= depth) changed_.Wait(&mutex_);
       if (closing_) return;
     }
-    absl::StatusOr<std::unique_ptr<StepBatch>> batch = Make(*source_, tokens_, options_, step, log_);
+    absl::StatusOr<std::unique_ptr<StepBatch>> batch =
+        Make(*source_, tokens_, options_, step, log_, pool_.get());
     MutexLock lock(&mutex_);
     const bool failed = !batch.ok();
     ready_.push_back(std::move(batch));
@@ -129,6 +141,10 @@ absl::StatusOr<std::unique_ptr<StepBatch>> StepFeed::Next() {
   ready_.pop_front();
   changed_.SignalAll();
   return batch;
+}
+
+void BeginBatch(Device& device, const StepBatch& batch) {
+  if (batch.upload != nullptr) device.Wait(Stream::kCompute, batch.upload->done());
 }
 
 std::vector<StoredExpert> ExpertAccesses(const StepBatch& batch,

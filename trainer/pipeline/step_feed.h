@@ -31,6 +31,7 @@ struct StepBatch {
   std::shared_ptr<const StepPart> part;
   std::shared_ptr<const PlacementEpoch> placement;
   std::vector<MicroBatchInput> micro_batches;
+  std::shared_ptr<IndexUpload> upload;  // of all arrays the device reads; null where its memory is the host's
 };
 
 struct StepFeedOptions {
@@ -39,6 +40,7 @@ struct StepFeedOptions {
   uint32_t depth = 2;       // steps made ahead
   bool with_routes = true;  // mode plan
   uint32_t num_experts_per_tok = 0;
+  Device* device = &CpuDevice();  // which reads the batches; outlives the feed and them
 };
 
 // Makes steps in order, at most `depth` ahead of what Next returned. One thread calls Next. The source, which
@@ -55,11 +57,13 @@ class StepFeed {
   // DATA_LOSS when tokens differ from what the plan was made for, INTERNAL from laying out.
   absl::StatusOr<std::unique_ptr<StepBatch>> Next();
 
-  // One step, made here and now: what the thread does.
+  // One step, made here and now: what the thread does. Its indices are being copied to the device when it is
+  // there; BeginBatch makes what is queued after it wait for them. `pool` may be null where memory is the
+  // host's.
   static absl::StatusOr<std::unique_ptr<StepBatch>> Make(PlanSource& source,
                                                          const std::vector<TokenSource>& tokens,
                                                          const StepFeedOptions& options, uint64_t step,
-                                                         StepEventLog* log);
+                                                         StepEventLog* log, UploadPool* pool = nullptr);
 
  private:
   void Run();
@@ -68,6 +72,7 @@ class StepFeed {
   const std::vector<TokenSource> tokens_;
   const StepFeedOptions options_;
   StepEventLog* const log_;
+  const std::shared_ptr<UploadPool> pool_;
   Mutex mutex_;
   CondVar changed_;
   std::deque<absl::StatusOr<std::unique_ptr<StepBatch>>> ready_ ABSL_GUARDED_BY(mutex_);
@@ -75,6 +80,8 @@ class StepFeed {
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
+
+void BeginBatch(Device& device, const StepBatch& batch);
 
 // The order in which a step touches this rank's stored experts: per micro-batch layers forward, then (with
 // `train`) backward reversed; then once to sum gradients and once, reversed, to update. Empty without routes.

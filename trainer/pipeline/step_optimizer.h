@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "trainer/device/device_buffer.h"
 #include "trainer/experts/replica_sync.h"
 #include "trainer/model/language_model.h"
 #include "trainer/model/parameters.h"
@@ -16,7 +17,8 @@ namespace grouter {
 // Of the whole world, the same on all ranks.
 struct StepNumbers {
   double loss_sum = 0;
-  RouterLosses router;
+  double balance_loss = 0;  // a learned router's
+  double z_loss = 0;
   double gradient_norm = 0;
   bool applied = false;  // false: the norm was not finite and the weights stayed as they were
 };
@@ -26,6 +28,7 @@ struct StepOptimizerContext {
   ReplicaSyncContext replicas;
   DenseParameters* dense = nullptr;
   StepEventLog* log = nullptr;
+  const int32_t* mismatch = nullptr;  // DispatchPipeline's; may be null
 };
 
 // One rank's. Dense gradients are summed over all ranks, expert gradients over replicas and peers; the norm
@@ -33,25 +36,44 @@ struct StepOptimizerContext {
 // group.
 class StepOptimizer {
  public:
-  StepOptimizer(const OptimizerConfig& config, const StepOptimizerContext& context)
-      : config_(config), context_(context) {}
+  StepOptimizer(const OptimizerConfig& config, const StepOptimizerContext& context);
+  ~StepOptimizer();
 
-  // Updates all weights with this step's gradients and zeroes them. `placement_of_layer` [layers]; `local` is
-  // this rank's share of the losses.
-  absl::StatusOr<StepNumbers> Apply(uint64_t step, double learning_rate,
-                                    const std::vector<const LayerPlacement*>& placement_of_layer,
-                                    const LossSums& local);
+  // On the device: where this step's losses are added up. Zero after Launch.
+  StepSums* sums() { return sums_.data(); }
+  // Queues the update of all weights with this step's gradients, which become zero, and the copy of the
+  // step's numbers; waits for nothing. `placement_of_layer` [layers].
+  absl::Status Launch(uint64_t step, double learning_rate,
+                      const std::vector<const LayerPlacement*>& placement_of_layer);
+  // The numbers of the earliest Launch that was not collected; waits until it is done, so that calling it
+  // after the next Launch leaves the device with work. INTERNAL when rows did not carry the pairs that plans
+  // announced. REQUIRES: one or two launches not collected; not more than two before the next Launch.
+  absl::StatusOr<StepNumbers> Collect();
+  uint32_t num_uncollected() const { return static_cast<uint32_t>(num_launched_ - num_collected_); }
 
-  // Updates applied so far: AdamW's t. Part of a checkpoint.
+  // Updates applied so far, as of the last Collect: AdamW's t. Part of a checkpoint.
   uint64_t num_updates() const { return num_updates_; }
-  void set_num_updates(uint64_t n) { num_updates_ = n; }
+  absl::Status set_num_updates(uint64_t n);
 
  private:
-  void Update(int64_t size, float learning_rate, float decay, float scale, float* weights, float* gradients,
-              float* means, float* variances) const;
+  // What a step's host copy consists of.
+  struct Numbers {
+    StepSums sums;
+    UpdateDecision decision;
+    int32_t mismatch = 0;
+  };
+  void Update(int64_t size, float learning_rate, float decay, float* weights, float* gradients, float* means,
+              float* variances) const;
 
   const OptimizerConfig config_;
   const StepOptimizerContext context_;
+  Device& device_;
+  DeviceBuffer<StepSums> sums_;
+  DeviceBuffer<UpdateDecision> decision_;
+  Numbers* numbers_ = nullptr;  // [2] host memory
+  DeviceEventPtr copied_[2];
+  uint64_t num_launched_ = 0;
+  uint64_t num_collected_ = 0;
   uint64_t num_updates_ = 0;
 };
 

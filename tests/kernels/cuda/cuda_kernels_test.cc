@@ -40,6 +40,10 @@ TEST(CudaKernels, NothingToDoNeedsNoDevice) {
     kernels->GateWeights({});
     kernels->GateWeightsBackward({});
     kernels->RouterLoss({});
+    kernels->PackPairs({});
+    kernels->SortPairs({});
+    kernels->PackPairGradients({});
+    kernels->UnpackPairGradients({});
     kernels->AdamW({});
     kernels->Add(0, nullptr, nullptr);
     kernels->AddSum(0, nullptr, nullptr);

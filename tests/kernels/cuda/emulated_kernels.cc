@@ -4,5 +4,6 @@
 #include "kernels/cuda/loss.cu"
 #include "kernels/cuda/norm.cu"
 #include "kernels/cuda/optimizer.cu"
+#include "kernels/cuda/pairs.cu"
 #include "kernels/cuda/rows.cu"
 #include "kernels/cuda/swiglu.cu"

@@ -39,6 +39,38 @@ TEST(CudaAdamW, IsTheCpuTwinsBits) {
   }
 }
 
+TEST(CudaDecideUpdate, IsTheCpuTwinAndMasksAnUpdateThatIsNotFinite) {
+  const DeviceKernels kernels;
+  for (double squares : {0.25, 9.0, static_cast<double>(INFINITY), static_cast<double>(NAN)}) {
+    UpdateDecision decision;
+    decision.num_updates = 4;
+    const double loss = 2;
+    const DeviceArray<double> on_squares(std::vector<double>{squares}), on_loss(std::vector<double>{loss});
+    const DeviceArray<UpdateDecision> on_decision({decision});
+    const DecideUpdateArgs args = {1.0, 0.9, 0.95, &squares, &loss, &decision};
+    cpu::DecideUpdate(args);
+    kernels->DecideUpdate({1.0, 0.9, 0.95, on_squares.data(), on_loss.data(), on_decision.data()});
+    const UpdateDecision ours = on_decision.values()[0];
+    EXPECT_EQ(ours.applied, decision.applied);
+    EXPECT_EQ(ours.num_updates, decision.num_updates);
+    EXPECT_EQ(ours.gradient_scale, decision.gradient_scale);
+    EXPECT_FLOAT_EQ(ours.correction1, decision.correction1);
+    EXPECT_FLOAT_EQ(ours.correction2, decision.correction2);
+
+    const DeviceArray<float> gradient({1, -2}), weight({3, 4}), mean({0, 0}), variance({0, 0});
+    AdamWArgs adam;
+    adam.size = 2;
+    adam.learning_rate = 0.1f;
+    adam.decision = on_decision.data();
+    adam.gradient = gradient.data();
+    adam.weight = weight.data();
+    adam.mean = mean.data();
+    adam.variance = variance.data();
+    kernels->AdamW(adam);
+    EXPECT_EQ(weight.values() != (std::vector<float>{3, 4}), decision.applied != 0);
+  }
+}
+
 TEST(CudaSums, AddToWhatIsThereWithTheSameBitsOnEveryCall) {
   const DeviceKernels kernels;
   for (int64_t size : {0, 1, 33, 700, 5000}) {  // the last takes several blocks

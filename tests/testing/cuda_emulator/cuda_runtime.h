@@ -65,7 +65,10 @@ T __shfl_xor_sync(unsigned, T value, int lane_mask) {
   return other;
 }
 
+inline int __popc(unsigned value) { return __builtin_popcount(value); }
+inline int atomicOr(int* at, int bits) { return __atomic_fetch_or(at, bits, __ATOMIC_RELAXED); }
 inline int __ffs(int value) { return __builtin_ffs(value); }
+using std::isfinite;
 inline unsigned __float_as_uint(float value) {
   unsigned bits;
   std::memcpy(&bits, &value, sizeof(bits));

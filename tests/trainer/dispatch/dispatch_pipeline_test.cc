@@ -51,7 +51,7 @@ Outcome RunTokens(Collectives& world, DispatchProtocol protocol, uint32_t num_ch
   }
   const MicroBatchRoute route =
       RouteFromIds(ids, end - first, kChoices, num_chunks, placement, protocol, world).value();
-  DispatchPipeline pipeline({&world, &CpuKernels(), store.get(), nullptr});
+  DispatchPipeline pipeline({&world, &CpuDevice(), store.get(), nullptr});
   EventPlace place;
   place.layer = 0;
   Outcome outcome;

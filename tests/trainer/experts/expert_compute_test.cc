@@ -39,7 +39,7 @@ TEST(ExpertCompute, BackwardIsTheDerivativeOfForward) {
   const auto x = RandomFloats(2, rows * d), dy = RandomFloats(3, rows * d), weight = RandomFloats(4, rows);
   std::vector<float> gate_up(rows * 2 * f), a(rows * f), y(rows * d);
   ExpertForwardArgs forward{shape, rows, x.data(), gate_up.data(), a.data(), y.data()};
-  ForwardExpert(CpuKernels(), page, forward);
+  ForwardExpert(CpuDevice(), page, forward);
   std::vector<float> da(rows * f), weighted(rows * f), dgate_up(rows * 2 * f), dx(rows * d), dweight(rows);
   ExpertBackwardArgs backward;
   backward.shape = shape;
@@ -53,7 +53,7 @@ TEST(ExpertCompute, BackwardIsTheDerivativeOfForward) {
   backward.dgate_up = dgate_up.data();
   backward.dx = dx.data();
   backward.dweight = dweight.data();
-  BackwardExpert(CpuKernels(), page, backward);
+  BackwardExpert(CpuDevice(), page, backward);
   std::vector<double> values = Doubles(weights);
   for (const auto* more : {&x, &weight}) values.insert(values.end(), more->begin(), more->end());
   double loss = 0;
@@ -69,10 +69,10 @@ TEST(ExpertCompute, BackwardIsTheDerivativeOfForward) {
 
 TEST(ExpertCompute, NoRowsTouchNothing) {
   const ExpertShape shape = {4, 3};
-  ForwardExpert(CpuKernels(), ExpertPage(), {shape, 0, nullptr, nullptr, nullptr, nullptr});
+  ForwardExpert(CpuDevice(), ExpertPage(), {shape, 0, nullptr, nullptr, nullptr, nullptr});
   ExpertBackwardArgs backward;
   backward.shape = shape;
-  BackwardExpert(CpuKernels(), ExpertPage(), backward);
+  BackwardExpert(CpuDevice(), ExpertPage(), backward);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ TEST(MatMul, EqualsTheDefinitionForAnyShapeAndTransposition) {
           const auto a = RandomFloats(1, m * k + 1), b = RandomFloats(2, k * n + 1),
                      before = RandomFloats(3, m * n + 1);
           auto out = before;
-          MatMul({a.data(), m, k, at}, {b.data(), k, n, bt}, out.data(), accumulate);
+          MatMul(CpuDevice(), {a.data(), m, k, at}, {b.data(), k, n, bt}, out.data(), accumulate);
           for (int64_t i = 0; i < m; ++i) {
             for (int64_t j = 0; j < n; ++j) {
               double sum = accumulate ? before[i * n + j] : 0;

@@ -45,7 +45,7 @@ TEST(SumExpertGradients, HoldersOfAnExpertGetItsSumAndNobodyElseTakesPart) {
       const uint32_t expert = placement.ExpertAt({me, slot});
       if (expert != kEmptySlot) Fill(*store, slot, 0, static_cast<float>(10 * expert + me + 1));
     }
-    ASSERT_TRUE(SumExpertGradients({&world, self.get(), store.get(), &CpuKernels()}, placement, 0).ok());
+    ASSERT_TRUE(SumExpertGradients({&world, self.get(), store.get()}, placement, 0).ok());
     const float expected[] = {1 + 3, 11 + 12 + 13, 22, 32};
     for (uint32_t slot = 0; slot < placement.num_slots(me); ++slot) {
       const uint32_t expert = placement.ExpertAt({me, slot});
@@ -66,9 +66,9 @@ TEST(SumExpertGradients, PeersSumTheirsAndWithoutCopiesNothingIsExchanged) {
     for (uint32_t slot = 0; slot < 3; ++slot)
       Fill(*store, slot, 0, static_cast<float>(slot + 10 * world.rank()));
     // Alone in its group and without peers.
-    ASSERT_TRUE(SumExpertGradients({self.get(), self.get(), store.get(), &CpuKernels()}, placement, 0).ok());
+    ASSERT_TRUE(SumExpertGradients({self.get(), self.get(), store.get()}, placement, 0).ok());
     EXPECT_EQ(store->Acquire({0, 1})->gradients[0], 1 + 10.0f * world.rank());
-    ASSERT_TRUE(SumExpertGradients({self.get(), &world, store.get(), &CpuKernels()}, placement, 0).ok());
+    ASSERT_TRUE(SumExpertGradients({self.get(), &world, store.get()}, placement, 0).ok());
     for (uint32_t slot = 0; slot < 3; ++slot) {
       EXPECT_EQ(store->Acquire({0, slot})->gradients[0], 2.0f * slot + 10);
     }

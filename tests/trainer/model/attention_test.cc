@@ -71,7 +71,7 @@ std::vector<double> Reference(const ModelConfig& config, const std::vector<Segme
 TEST(Attention, EqualsItsDefinitionForSegmentsOfAnyLength) {
   const ModelConfig config = testing::SmallModelConfig();
   const RotaryTables tables = RotaryTables::Make(config.head_size(), 32, config.rope_theta);
-  Attention attention(config, CpuKernels(), tables);
+  Attention attention(config, CpuDevice(), tables);
   Random random(3);
   const auto fill = [&random](size_t count) {
     std::vector<float> values(count);

@@ -46,8 +46,8 @@ TEST(LanguageModel, GradientIsTheDerivativeOfTheLossForEveryParameter) {
     input.labels[3] = -1;
     if (c.mode == RoutingMode::kPlan) small.Route(&input, 3, c.stored);
     const StepScale scale = {14, 15};
-    const auto loss = [&] { return small.model().Evaluate({}, input).value().loss / scale.num_loss_tokens; };
-    const auto sums = small.model().Train({}, input, scale);
+    const auto loss = [&] { return small.Evaluate(input).value().loss / scale.num_loss_tokens; };
+    const auto sums = small.Train(input, scale);
     ASSERT_TRUE(sums.ok()) << sums.status();
     EXPECT_NEAR(sums->loss / scale.num_loss_tokens, loss(), 1e-6);
     DenseParameters& dense = small.parameters();
@@ -81,7 +81,7 @@ TEST(LanguageModel, ATokenSeesTheEarlierTokensOfItsSegmentAndNothingElse) {
     for (uint32_t t = 0; t < one.num_tokens(); ++t) {
       if (t != at) one.labels[t] = -1;
     }
-    return small.model().Evaluate({}, one).value().loss;
+    return small.Evaluate(one).value().loss;
   };
   for (uint32_t changed = 0; changed < input.num_tokens(); ++changed) {
     MicroBatchInput other = input;
@@ -107,10 +107,10 @@ TEST(LanguageModel, TheBalanceLossPullsTowardsEvenShares) {
   const StepScale scale = {0, 12};
   double first = 0, last = 0;
   for (int step = 0; step < 30; ++step) {
-    const auto sums = small.model().Train({}, input, scale);
+    const auto sums = small.Train(input, scale);
     ASSERT_TRUE(sums.ok());
-    if (step == 0) first = sums->router.balance;
-    last = sums->router.balance;
+    if (step == 0) first = sums->balance;
+    last = sums->balance;
     DenseParameters& dense = small.parameters();
     for (uint64_t i = 0; i < dense.size(); ++i) {
       dense.weights()[i] -= 0.05f * dense.gradients()[i];
@@ -123,15 +123,15 @@ TEST(LanguageModel, TheBalanceLossPullsTowardsEvenShares) {
 
 TEST(LanguageModel, NoTokensAndBadTokensAreHandled) {
   SmallModel small(RoutingMode::kLearned, {});
-  const auto none = small.model().Train({}, MicroBatchInput(), {1, 1});
+  const auto none = small.Train(MicroBatchInput(), {1, 1});
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_EQ(none->loss, 0);
   MicroBatchInput input = SmallInput(small.config(), {3}, 1);
   input.tokens[1] = 40;
-  EXPECT_TRUE(absl::IsInvalidArgument(small.model().Evaluate({}, input).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(small.Evaluate(input).status()));
   input.tokens[1] = 4;
   input.positions[2] = 32;
-  EXPECT_TRUE(absl::IsInvalidArgument(small.model().Evaluate({}, input).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(small.Evaluate(input).status()));
 }
 
 }  // namespace

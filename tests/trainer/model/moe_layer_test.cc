@@ -44,8 +44,8 @@ TEST(MoeLayer, EqualsItsDefinitionWithStoredAndLiveWeights) {
     } else {
       route.weights.clear();
     }
-    DispatchPipeline pipeline({world.get(), &CpuKernels(), store.get(), nullptr});
-    MoeLayer layer(config, CpuKernels(), &pipeline, RoutingMode::kPlan, {});
+    DispatchPipeline pipeline({world.get(), &CpuDevice(), store.get(), nullptr});
+    MoeLayer layer(config, CpuDevice(), &pipeline, RoutingMode::kPlan, {});
     MoeLayerActivations keep;
     std::vector<float> y = x;
     EventPlace place;

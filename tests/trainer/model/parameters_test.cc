@@ -30,10 +30,10 @@ TEST(DenseParameters, LieOneAfterTheOtherMatricesFirst) {
 TEST(DenseParameters, InitialValuesFollowFromTheSeedAlone) {
   const ModelConfig config = testing::SmallModelConfig();
   auto a = DenseParameters::Create(config), b = DenseParameters::Create(config);
-  a->Initialize(config, 1);
-  b->Initialize(config, 1);
+  ASSERT_TRUE(a->Initialize(config, 1).ok());
+  ASSERT_TRUE(b->Initialize(config, 1).ok());
   EXPECT_TRUE(std::equal(a->weights(), a->weights() + a->size(), b->weights()));
-  b->Initialize(config, 2);
+  ASSERT_TRUE(b->Initialize(config, 2).ok());
   EXPECT_FALSE(std::equal(a->weights(), a->weights() + a->size(), b->weights()));
   double squares = 0;
   const uint64_t count = config.vocab_size * config.hidden_size;

@@ -58,7 +58,7 @@ class SmallModel {
     store.num_slots = config_.num_experts;
     experts_ = ExpertStore::Create(store).value();
     parameters_ = std::make_unique<DenseParameters>(DenseParameters::Create(config_).value());
-    parameters_->Initialize(config_, 3);
+    EXPECT_TRUE(parameters_->Initialize(config_, 3).ok());
     for (uint64_t i = 0; i < parameters_->num_decaying(); ++i)
       parameters_->weights()[i] *= 6;  // away from linear
     for (uint32_t l = 0; l < config_.num_hidden_layers; ++l) {
@@ -78,7 +78,7 @@ class SmallModel {
     options.learned.world = world_.get();
     options.logits_rows = 3;
     model_ = std::make_unique<LanguageModel>(
-        options, DispatchContext{world_.get(), &CpuKernels(), experts_.get(), nullptr}, parameters_.get());
+        options, DispatchContext{world_.get(), &CpuDevice(), experts_.get(), nullptr}, parameters_.get());
   }
 
   // Gives every token the experts that `ids` [T, 2] name, by plan; `stored` gate weights or live ones.
@@ -98,6 +98,20 @@ class SmallModel {
       for (size_t i = 0; i < ids.size(); ++i) route.weights.push_back(static_cast<float>(random.Uniform()));
     }
     input->routes = {std::move(route)};
+  }
+
+  // The model's losses as numbers.
+  absl::StatusOr<StepSums> Train(const MicroBatchInput& input, const StepScale& scale) {
+    StepSums sums;
+    const absl::Status status = model_->Train({}, input, scale, &sums);
+    if (!status.ok()) return status;
+    return sums;
+  }
+  absl::StatusOr<StepSums> Evaluate(const MicroBatchInput& input) {
+    StepSums sums;
+    const absl::Status status = model_->Evaluate({}, input, &sums);
+    if (!status.ok()) return status;
+    return sums;
   }
 
   const ModelConfig& config() const { return config_; }

@@ -44,7 +44,7 @@ TEST(Evaluator, AveragesOverLossTokensAndComparesRoutesWithTheLastCall) {
   double sum = 0;
   for (uint64_t step = 0; step < context.feed.end_step; ++step) {
     const auto batch = StepFeed::Make(*source, context.tokens, context.feed, step, nullptr).value();
-    sum += small.model().Evaluate({}, batch->micro_batches[0]).value().loss;
+    sum += small.Evaluate(batch->micro_batches[0]).value().loss;
   }
   EXPECT_NEAR(first->loss, sum / static_cast<double>(first->num_loss_tokens), 1e-9);
 

@@ -1,0 +1,101 @@
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/launchers.h"
+
+namespace grouter::cuda {
+namespace {
+
+// A thread a row: a row has few pairs.
+__global__ void PackPairsKernel(PackPairsArgs args) {
+  for (int64_t r = FirstElement(); r < args.num_rows; r += ElementStride()) {
+    float* slots = args.notes + r * args.row_stride;
+    float* weights = slots + args.row_pairs;
+    const uint32_t first = args.row_first_pair[r];
+    const int64_t count = args.row_first_pair[r + 1] - first;
+    for (int64_t j = 0; j < args.row_pairs; ++j) {
+      slots[j] = j < count ? static_cast<float>(args.pair_slot[first + j]) : -1.0f;
+      weights[j] = j < count ? args.weights[args.pair_choice[first + j]] : 0.0f;
+    }
+  }
+}
+
+// A block a slot: it reads all notes in order, a tile at a time, and keeps the place of the next pair.
+__global__ void SortPairsKernel(SortPairsArgs args) {
+  __shared__ int found[kRowThreads / kWarp];
+  const unsigned lane = threadIdx.x % kWarp;
+  const unsigned warp = threadIdx.x / kWarp;
+  const int64_t num_notes = args.num_rows * args.row_pairs;
+  for (int64_t slot = blockIdx.x; slot < args.num_slots; slot += gridDim.x) {
+    int64_t next = args.first_pair[slot];
+    const int64_t end = args.first_pair[slot + 1];
+    for (int64_t tile = 0; tile < num_notes; tile += blockDim.x) {
+      const int64_t n = tile + threadIdx.x;
+      const int64_t r = n / args.row_pairs;
+      const int64_t j = n % args.row_pairs;
+      const float* note = args.notes + r * args.row_stride + j;
+      const bool mine = n < num_notes && *note == static_cast<float>(slot);
+      if (slot == 0 && n < num_notes && *note >= static_cast<float>(args.num_slots))
+        atomicOr(args.mismatch, 1);
+      const unsigned bits = __ballot_sync(kAllLanes, mine);
+      if (lane == 0) found[warp] = __popc(bits);
+      __syncthreads();
+      int64_t before = 0;
+      int64_t all = 0;
+      for (unsigned w = 0; w < kRowThreads / kWarp; ++w) {
+        if (w < warp) before += found[w];
+        all += found[w];
+      }
+      const int64_t at = next + before + __popc(bits & ((1u << lane) - 1u));
+      if (mine && at < end) {
+        args.row[at] = static_cast<int32_t>(r);
+        args.column[at] = static_cast<int32_t>(n);
+        args.weight[at] = note[args.row_pairs];
+      }
+      next += all;
+      __syncthreads();  // before the next tile's counts
+    }
+    if (next != end && threadIdx.x == 0) atomicOr(args.mismatch, 1);
+    for (int64_t at = next + threadIdx.x; at < end; at += blockDim.x) {
+      args.row[at] = 0;
+      args.column[at] = 0;
+      args.weight[at] = 0;
+    }
+  }
+}
+
+// A thread a pair.
+__global__ void PackPairGradientsKernel(PackPairGradientsArgs args) {
+  for (int64_t p = FirstElement(); p < args.num_pairs; p += ElementStride()) {
+    const int64_t row = args.row[p];
+    args.notes[row * args.row_stride + (args.column[p] - row * args.row_pairs)] = args.dweight[p];
+  }
+}
+
+// A thread a row.
+__global__ void UnpackPairGradientsKernel(UnpackPairGradientsArgs args) {
+  for (int64_t r = FirstElement(); r < args.num_rows; r += ElementStride()) {
+    const uint32_t first = args.row_first_pair[r];
+    for (uint32_t p = first; p < args.row_first_pair[r + 1]; ++p) {
+      args.dweights[args.pair_choice[p]] = args.notes[r * args.row_stride + (p - first)];
+    }
+  }
+}
+
+}  // namespace
+
+int PackPairs(const PackPairsArgs& args, CUstream_st* stream) {
+  return Launch(ThreadPerElement(args.num_rows), stream, PackPairsKernel, args);
+}
+
+int SortPairs(const SortPairsArgs& args, CUstream_st* stream) {
+  return Launch(BlockPerRow(args.num_slots), stream, SortPairsKernel, args);
+}
+
+int PackPairGradients(const PackPairGradientsArgs& args, CUstream_st* stream) {
+  return Launch(ThreadPerElement(args.num_pairs), stream, PackPairGradientsKernel, args);
+}
+
+int UnpackPairGradients(const UnpackPairGradientsArgs& args, CUstream_st* stream) {
+  return Launch(ThreadPerElement(args.num_rows), stream, UnpackPairGradientsKernel, args);
+}
+
+}  // namespace grouter::cuda
