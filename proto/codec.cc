@@ -150,6 +150,14 @@ JobDraft Read(const v1::JobDraft& wire, const std::string& path, Violations* vio
   draft.batch.num_steps = batch.num_steps();
   draft.batch.assignment =
       ReadEnum<AssignmentPolicy>(batch.assignment(), 3, path + ".batch.assignment", violations);
+  if (batch.has_composition()) {
+    BatchComposition composition;
+    composition.window_samples = batch.composition().window_samples();
+    composition.batch_samples = batch.composition().batch_samples();
+    composition.domain_slack = batch.composition().domain_slack();
+    composition.iterations = batch.composition().iterations();
+    draft.batch.composition = composition;
+  }
   draft.seed = wire.seed();
   draft.protocol = ReadEnum<DispatchProtocol>(wire.protocol(), 3, path + ".protocol", violations);
   draft.gate_weights = ReadEnum<GateWeights>(wire.gate_weights(), 2, path + ".gate_weights", violations);
@@ -203,6 +211,13 @@ v1::JobDraft ToWire(const JobDraft& draft) {
   batch->set_num_chunks(draft.batch.num_chunks);
   batch->set_num_steps(draft.batch.num_steps);
   batch->set_assignment(WriteEnum<v1::AssignmentPolicy>(draft.batch.assignment));
+  if (draft.batch.composition.has_value()) {
+    v1::BatchComposition* composition = batch->mutable_composition();
+    composition->set_window_samples(draft.batch.composition->window_samples);
+    composition->set_batch_samples(draft.batch.composition->batch_samples);
+    composition->set_domain_slack(draft.batch.composition->domain_slack);
+    composition->set_iterations(draft.batch.composition->iterations);
+  }
   wire.set_seed(draft.seed);
   wire.set_protocol(WriteEnum<v1::DispatchProtocol>(draft.protocol));
   wire.set_gate_weights(WriteEnum<v1::GateWeights>(draft.gate_weights));

@@ -2,6 +2,7 @@
 
 #include "tools/pipeline/run_command.h"
 #include "tools/plan/commands.h"
+#include "tools/server/commands.h"
 #include "tools/steps/commands.h"
 #include "tools/table/commands.h"
 
@@ -27,11 +28,14 @@ void AddAllCommands(Command& root) {
   AddTableDiffCommand(table);
   AddTableImportCommand(table);
   AddTableExportCommand(table);
-  Command& job = root.Add("job", "make jobs");
+  Command& job = root.Add("job", "make and register jobs");
   AddJobMakeCommand(job);
+  AddJobRegisterCommand(job);
   AddPlaceCommand(root);
   Command& plan = root.Add("plan", "look at plans");
   AddPlanGetCommand(plan);
+  AddPlanVerifyCommand(plan);
+  AddStatsCommand(root);
   AddTrainCommand(root);
   AddReportCommand(root);
   AddRunCommand(root);

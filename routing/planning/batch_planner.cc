@@ -7,30 +7,12 @@
 #include "io/error.h"
 #include "routing/planning/batch/memory_model.h"
 #include "routing/planning/batch/rank_plan.h"
-#include "routing/planning/batch/sample_order.h"
 #include "routing/planning/batch/step_transfers.h"
 #include "routing/planning/batch/traffic_cache.h"
 #include "routing/planning/job_check.h"
 
 namespace grouter {
 namespace {
-
-const DataSplit& SplitOf(const RoutingTable& table, const std::string& name) {
-  for (const DataSplit& split : table.header().splits) {
-    if (split.name == name) return split;
-  }
-  GROUTER_CHECK(false);
-  return table.header().splits[0];
-}
-
-SampleOrder OrderOf(const JobDraft& draft, const std::vector<std::shared_ptr<const RoutingTable>>& tables) {
-  std::vector<uint64_t> sizes, weights;
-  for (size_t t = 0; t < tables.size(); ++t) {
-    sizes.push_back(SplitOf(*tables[t], draft.tables[t].split).num_samples);
-    weights.push_back(draft.tables[t].weight);
-  }
-  return SampleOrder(draft.seed, std::move(sizes), std::move(weights));
-}
 
 absl::Status PastEnd(absl::string_view what, uint64_t value, uint64_t count) {
   return Error(absl::StatusCode::kOutOfRange,
@@ -70,11 +52,8 @@ class Planner : public BatchPlanner {
         schedule_(std::move(schedule)),
         options_(options),
         world_(WorldShape::Of(spec_.draft.topology, spec_.draft.ep_size)),
-        order_(OrderOf(spec_.draft, tables_)),
+        samples_(spec_.draft, tables_),
         cache_(options.cache_bytes, 2 * batch().num_micro_batches + 2) {
-    first_position_ = spec_.draft.continues.has_value() ? spec_.draft.continues->consumed_samples : 0;
-    end_position_ = batch().num_steps > 0 ? first_position_ + batch().num_steps * batch().samples_per_step
-                                          : order_.EndOfEpoch(first_position_);
     for (const PlacementEpoch& epoch : schedule_->epochs) {
       models_.push_back(std::make_unique<TrafficModel>(spec_.draft, world_, epoch.placement));
     }
@@ -84,17 +63,13 @@ class Planner : public BatchPlanner {
   const JobSpec& spec() const override { return spec_; }
   const Digest& job_digest() const override { return job_digest_; }
   const PlacementSchedule& schedule() const override { return *schedule_; }
-  uint64_t num_steps() const override {
-    return (end_position_ - first_position_ + batch().samples_per_step - 1) / batch().samples_per_step;
-  }
-  uint64_t FirstSamplePosition(uint64_t step) const override {
-    return first_position_ + step * batch().samples_per_step;
-  }
+  uint64_t num_steps() const override { return samples_.num_steps(); }
+  uint64_t FirstSamplePosition(uint64_t step) const override { return samples_.FirstPosition(step); }
 
   absl::StatusOr<StepAssignment> Assign(uint64_t step) const override {
     GROUTER_RETURN_IF_ERROR(CheckKey(step, 0, 0));
     StepAssignment assignment;
-    assignment.samples = SamplesOf(step);
+    GROUTER_ASSIGN_OR_RETURN(assignment.samples, samples_.OfStep(step));
     assignment.by_rank.resize(world_size());
     for (uint32_t m = 0; m < batch().num_micro_batches; ++m) {
       GROUTER_ASSIGN_OR_RETURN(const auto traffic, Traffic(step, m));
@@ -116,7 +91,7 @@ class Planner : public BatchPlanner {
     part.num_steps = num_steps();
     part.placement_epoch = schedule_->EpochOf(step);
     part.first_sample_position = FirstSamplePosition(step);
-    const std::vector<SampleRef> samples = SamplesOf(step);
+    GROUTER_ASSIGN_OR_RETURN(const std::vector<SampleRef> samples, samples_.OfStep(step));
     part.num_samples = static_cast<uint32_t>(samples.size());
     ByteWriter list;
     for (const SampleRef& ref : samples) {
@@ -171,18 +146,6 @@ class Planner : public BatchPlanner {
     return absl::OkStatus();
   }
 
-  std::vector<SampleRef> SamplesOf(uint64_t step) const {
-    const uint64_t first = FirstSamplePosition(step);
-    const uint64_t count = std::min<uint64_t>(batch().samples_per_step, end_position_ - first);
-    std::vector<SampleRef> samples;
-    samples.reserve(count);
-    for (const OrderedSample& sample : order_.Range(first, count)) {
-      const DataSplit& split = SplitOf(*tables_[sample.table], spec_.draft.tables[sample.table].split);
-      samples.push_back(SampleRef{sample.table, split.first_sample + sample.index});
-    }
-    return samples;
-  }
-
   absl::StatusOr<std::shared_ptr<const MicroBatchTraffic>> Traffic(uint64_t step,
                                                                    uint32_t micro_batch) const {
     return cache_.Get(step, micro_batch, [&] { return MakeTraffic(step, micro_batch); });
@@ -190,7 +153,7 @@ class Planner : public BatchPlanner {
 
   absl::StatusOr<std::shared_ptr<const MicroBatchTraffic>> MakeTraffic(uint64_t step,
                                                                        uint32_t micro_batch) const {
-    const std::vector<SampleRef> all = SamplesOf(step);
+    GROUTER_ASSIGN_OR_RETURN(const std::vector<SampleRef> all, samples_.OfStep(step));
     const uint64_t count = all.size(), parts = batch().num_micro_batches;
     std::vector<TrafficSample> samples;
     for (uint64_t i = count * micro_batch / parts; i < count * (micro_batch + 1) / parts; ++i) {
@@ -248,9 +211,7 @@ class Planner : public BatchPlanner {
   const std::shared_ptr<const PlacementSchedule> schedule_;
   const BatchPlannerOptions options_;
   const WorldShape world_;
-  const SampleOrder order_;
-  uint64_t first_position_ = 0;
-  uint64_t end_position_ = 0;
+  const JobSamples samples_;
   std::vector<std::unique_ptr<TrafficModel>> models_;  // by placement epoch
   std::vector<std::shared_ptr<const void>> storage_;
   mutable TrafficCache cache_;

@@ -8,17 +8,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "routing/planning/batch/job_samples.h"
 #include "routing/planning/job.h"
 #include "routing/planning/placement/place_experts.h"
 #include "routing/planning/plan.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
-
-struct SampleRef {
-  uint32_t table = 0;
-  uint64_t sample = 0;
-};
 
 // Which sample goes where in one step: [world rank][micro-batch] -> samples in order.
 struct StepAssignment {

@@ -10,9 +10,13 @@ namespace {
 
 constexpr uint32_t kDraftMagic = 0x444A5247;  // "GRJD"
 constexpr uint32_t kSpecMagic = 0x534A5247;   // "GRJS"
-constexpr uint32_t kEncodingVersion = 1;
+// A job that composes its batches is version 2; any other is encoded as version 1, so that it keeps its name.
+constexpr uint32_t kPlainVersion = 1;
+constexpr uint32_t kComposedVersion = 2;
 constexpr uint64_t kLargestWeight = UINT32_MAX;
 constexpr uint32_t kMostChunks = 4096;
+constexpr uint32_t kLargestWindow = 65536;
+constexpr uint64_t kMostIterations = uint64_t{1} << 32;
 
 void PutLink(const Link& link, ByteWriter* out) {
   out->Put<uint64_t>(link.bytes_per_second);
@@ -73,6 +77,17 @@ void PutDraft(const JobDraft& draft, ByteWriter* out) {
     out->PutDigest(draft.continues->job);
     out->Put<uint64_t>(draft.continues->consumed_samples);
   }
+  if (draft.batch.composition.has_value()) {
+    const BatchComposition& composition = *draft.batch.composition;
+    out->Put<uint32_t>(composition.window_samples);
+    out->Put<uint32_t>(composition.batch_samples);
+    out->Put<uint32_t>(composition.domain_slack);
+    out->Put<uint64_t>(composition.iterations);
+  }
+}
+
+uint32_t VersionOf(const JobDraft& draft) {
+  return draft.batch.composition.has_value() ? kComposedVersion : kPlainVersion;
 }
 
 // Booleans and enums are one byte each; what is out of range is noted, since two encodings of one value
@@ -81,7 +96,7 @@ class DraftReader {
  public:
   explicit DraftReader(ByteReader* in) : in_(in) {}
 
-  JobDraft Read() {
+  JobDraft Read(uint32_t version) {
     JobDraft draft;
     draft.planner_version = in_->Get<uint32_t>();
     for (uint32_t n = in_->Get<uint32_t>(), i = 0; i < n && in_->ok(); ++i) {
@@ -132,6 +147,14 @@ class DraftReader {
       continues.consumed_samples = in_->Get<uint64_t>();
       draft.continues = continues;
     }
+    if (version == kComposedVersion) {
+      BatchComposition composition;
+      composition.window_samples = in_->Get<uint32_t>();
+      composition.batch_samples = in_->Get<uint32_t>();
+      composition.domain_slack = in_->Get<uint32_t>();
+      composition.iterations = in_->Get<uint64_t>();
+      draft.batch.composition = composition;
+    }
     return draft;
   }
   bool in_range() const { return in_range_; }
@@ -153,14 +176,29 @@ absl::Status BadEncoding(const char* what, uint64_t offset) {
                "send the bytes that Encode made");
 }
 
-absl::Status CheckHead(ByteReader* in, uint32_t magic) {
+// The version.
+absl::StatusOr<uint32_t> ReadHead(ByteReader* in, uint32_t magic) {
   if (in->Get<uint32_t>() != magic) return BadEncoding("these bytes are not an encoded job", 0);
   const uint32_t version = in->Get<uint32_t>();
-  if (in->ok() && version != kEncodingVersion) {
+  if (in->ok() && version != kPlainVersion && version != kComposedVersion) {
     return Error(absl::StatusCode::kUnimplemented, absl::StrCat("job encoding version ", version), "offset 4",
                  "use a newer Grouter");
   }
-  return absl::OkStatus();
+  return version;
+}
+
+void CheckComposition(const BatchComposition& composition, Problems* problems) {
+  const uint32_t window = composition.window_samples, batch = composition.batch_samples;
+  if (batch == 0) {
+    problems->Add("batch.composition.batch_samples is 0", "give the samples that meet: samples_per_step");
+  } else if (window == 0 || window > kLargestWindow || window % batch != 0) {
+    problems->Add(absl::StrCat("batch.composition.window_samples is ", window),
+                  absl::StrCat("give a multiple of batch_samples, ", batch, ", up to ", kLargestWindow));
+  }
+  if (composition.iterations > kMostIterations) {
+    problems->Add(absl::StrCat("batch.composition.iterations is ", composition.iterations),
+                  absl::StrCat("give at most ", kMostIterations));
+  }
 }
 
 void CheckModel(const JobDraft& draft, Problems* problems) {
@@ -211,6 +249,7 @@ absl::Status JobDraft::Validate() const {
     problems.Add(absl::StrCat("batch.num_chunks is ", batch.num_chunks),
                  absl::StrCat("give 1 to ", kMostChunks));
   }
+  if (batch.composition.has_value()) CheckComposition(*batch.composition, &problems);
   CheckModel(*this, &problems);
   return problems.ToStatus(absl::StatusCode::kInvalidArgument, "job");
 }
@@ -218,7 +257,7 @@ absl::Status JobDraft::Validate() const {
 std::string JobDraft::Encode() const {
   ByteWriter out;
   out.Put<uint32_t>(kDraftMagic);
-  out.Put<uint32_t>(kEncodingVersion);
+  out.Put<uint32_t>(VersionOf(*this));
   PutDraft(*this, &out);
   return out.Take();
 }
@@ -227,9 +266,9 @@ Digest JobDraft::digest() const { return Sha256(Encode()); }
 
 absl::StatusOr<JobDraft> JobDraft::Decode(absl::string_view bytes) {
   ByteReader in(bytes);
-  GROUTER_RETURN_IF_ERROR(CheckHead(&in, kDraftMagic));
+  GROUTER_ASSIGN_OR_RETURN(const uint32_t version, ReadHead(&in, kDraftMagic));
   DraftReader reader(&in);
-  JobDraft draft = reader.Read();
+  JobDraft draft = reader.Read(version);
   if (!in.AtEnd()) return BadEncoding("an encoded job draft is cut short or too long", in.offset());
   if (!reader.in_range()) return BadEncoding("an encoded job draft holds an unknown value", 0);
   return draft;
@@ -238,7 +277,7 @@ absl::StatusOr<JobDraft> JobDraft::Decode(absl::string_view bytes) {
 std::string JobSpec::Encode() const {
   ByteWriter out;
   out.Put<uint32_t>(kSpecMagic);
-  out.Put<uint32_t>(kEncodingVersion);
+  out.Put<uint32_t>(VersionOf(draft));
   PutDraft(draft, &out);
   out.PutDigest(schedule);
   return out.Take();
@@ -248,10 +287,10 @@ Digest JobSpec::digest() const { return Sha256(Encode()); }
 
 absl::StatusOr<JobSpec> JobSpec::Decode(absl::string_view bytes) {
   ByteReader in(bytes);
-  GROUTER_RETURN_IF_ERROR(CheckHead(&in, kSpecMagic));
+  GROUTER_ASSIGN_OR_RETURN(const uint32_t version, ReadHead(&in, kSpecMagic));
   DraftReader reader(&in);
   JobSpec spec;
-  spec.draft = reader.Read();
+  spec.draft = reader.Read(version);
   spec.schedule = in.GetDigest();
   if (!in.AtEnd()) return BadEncoding("an encoded job is cut short or too long", in.offset());
   if (!reader.in_range()) return BadEncoding("an encoded job holds an unknown value", 0);

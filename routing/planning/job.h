@@ -44,12 +44,22 @@ enum class AssignmentPolicy : uint8_t {
   kInOrder = 2,     // samples dealt to ranks in order: what a trainer without a plan does
 };
 
+// Which samples meet in a step (batch/composition.h). The order then depends on the tables, the seed and
+// these values, not on world, topology or placement.
+struct BatchComposition {
+  uint32_t window_samples = 0;  // inside which samples change places; a multiple of batch_samples
+  uint32_t batch_samples = 0;   // that meet: samples_per_step, or what it was before the world changed
+  uint32_t domain_slack = 0;  // samples of one domain that a batch may have more or fewer than by the shuffle
+  uint64_t iterations = 0;    // swaps tried per window
+};
+
 struct BatchShape {
   uint32_t samples_per_step = 0;   // of the whole world
   uint32_t num_micro_batches = 1;  // M, the same for all ranks
   uint32_t num_chunks = 1;         // per micro-batch, the same for all ranks
   uint64_t num_steps = 0;          // 0: as many as one epoch of the blend's first table needs
   AssignmentPolicy assignment = AssignmentPolicy::kTransport;
+  absl::optional<BatchComposition> composition;  // none: the uniform shuffle
 };
 
 // Sizes only; the trainer refuses a job whose shape is not its model's.

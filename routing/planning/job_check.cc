@@ -120,6 +120,17 @@ void CheckEpoch(const JobDraft& draft, const TableHeader& header, const Placemen
   }
 }
 
+// The order of the samples depends on these, and on the layer groups that are counted.
+bool SameComposition(const JobDraft& a, const JobDraft& b) {
+  if (a.batch.composition.has_value() != b.batch.composition.has_value()) return false;
+  if (!a.batch.composition.has_value()) return true;
+  const BatchComposition& x = *a.batch.composition;
+  const BatchComposition& y = *b.batch.composition;
+  return x.window_samples == y.window_samples && x.batch_samples == y.batch_samples &&
+         x.domain_slack == y.domain_slack && x.iterations == y.iterations &&
+         a.model.layer_group_of_layer == b.model.layer_group_of_layer;
+}
+
 }  // namespace
 
 absl::Status CheckTables(const JobDraft& draft,
@@ -197,6 +208,9 @@ absl::Status CheckContinues(const JobSpec& previous, const JobDraft& next) {
         a.table == b.table && a.split == b.split && a.weight == b.weight && a.sample_index == b.sample_index;
   }
   if (!same) problems.Add("another blend of tables", "keep tables, splits and weights in their order");
+  if (!SameComposition(previous.draft, next)) {
+    problems.Add("another batch composition", "keep all of batch.composition, batch_samples too");
+  }
   return problems.ToStatus(kInvalid, "continues");
 }
 

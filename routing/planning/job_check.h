@@ -27,7 +27,7 @@ absl::Status CheckTables(const JobDraft& draft,
 absl::Status CheckSchedule(const JobSpec& spec, const RoutingTable& table, const PlacementSchedule& schedule);
 
 // INVALID_ARGUMENT unless `next` continues `previous` so that every sample is consumed once: the same tables,
-// splits, weights and seed, and the previous job's digest.
+// splits, weights, seed and batch composition, and the previous job's digest.
 absl::Status CheckContinues(const JobSpec& previous, const JobDraft& next);
 
 }  // namespace grouter

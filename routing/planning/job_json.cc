@@ -55,6 +55,15 @@ void ReadBatch(const Json& json, BatchShape* batch, Problems* problems) {
   fields.Read("num_chunks", &batch->num_chunks);
   fields.Read("num_steps", &batch->num_steps);
   fields.ReadEnum("assignment", AssignmentNames(), &batch->assignment);
+  if (const Json* inner = fields.Child("composition")) {
+    BatchComposition composition;
+    JsonFields window(*inner, "batch.composition", problems);
+    window.Read("window_samples", &composition.window_samples, /*required=*/true);
+    window.Read("batch_samples", &composition.batch_samples, /*required=*/true);
+    window.Read("domain_slack", &composition.domain_slack, /*required=*/true);
+    window.Read("iterations", &composition.iterations, /*required=*/true);
+    batch->composition = composition;
+  }
 }
 
 void ReadModel(const Json& json, ModelShape* model, Problems* problems) {
@@ -133,6 +142,13 @@ Json DraftToJson(const JobDraft& draft) {
       {"allow_noncausal", draft.allow_noncausal},
       {"allow_unverified_tokens", draft.allow_unverified_tokens},
   };
+  if (draft.batch.composition.has_value()) {
+    const BatchComposition& composition = *draft.batch.composition;
+    json["batch"]["composition"] = Json{{"window_samples", composition.window_samples},
+                                        {"batch_samples", composition.batch_samples},
+                                        {"domain_slack", composition.domain_slack},
+                                        {"iterations", composition.iterations}};
+  }
   if (draft.continues.has_value()) {
     json["continues"] =
         Json{{"job", draft.continues->job.Hex()}, {"consumed_samples", draft.continues->consumed_samples}};

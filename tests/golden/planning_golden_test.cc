@@ -66,12 +66,20 @@ TEST(PlanningGolden, TodaysPlannerMakesTheGoldenBytes) {
                EncodeMicroBatchPlan((*planner)->PlanMicroBatch(0, 1, 1).value()).Flatten());
 }
 
+TEST(PlanningGolden, AJobThatComposesItsBatchesHasTheGoldenBytesOfItsOwnVersion) {
+  JobSpec spec = GoldenJob().spec;
+  spec.draft.batch.composition = BatchComposition{10, 5, 1, 100};
+  ExpectGolden("composed_job.bin", spec.Encode());
+  ExpectGolden("composed_digest.txt", spec.digest().Hex());
+}
+
 TEST(PlanningGolden, TodaysReadersReadTheGoldenBytes) {
   FileSystem& files = FileSystem::Local();
   const auto read = [&](const std::string& name) {
     return files.ReadFile("tests/golden/planning/" + name).value();
   };
   EXPECT_EQ(JobSpec::Decode(read("job.bin"))->digest().Hex(), read("digest.txt"));
+  EXPECT_EQ(JobSpec::Decode(read("composed_job.bin"))->digest().Hex(), read("composed_digest.txt"));
   EXPECT_EQ(JobSpec::FromJson(read("job.json"), "job.json")->digest().Hex(), read("digest.txt"));
   EXPECT_EQ(PlacementSchedule::Decode(read("schedule.bin"))->draft,
             JobDraft::Decode(read("draft.bin"))->digest());

@@ -52,6 +52,14 @@ JobDraft RandomDraft(uint64_t seed) {
   draft.allow_noncausal = random.Below(2) == 1;
   draft.allow_unverified_tokens = random.Below(2) == 1;
   if (random.Below(3) == 0) draft.continues = Continues{Sha256("earlier"), random.Below(1000)};
+  if (random.Below(3) == 0) {
+    BatchComposition composition;
+    composition.batch_samples = static_cast<uint32_t>(1 + random.Below(40));
+    composition.window_samples = static_cast<uint32_t>(1 + random.Below(5)) * composition.batch_samples;
+    composition.domain_slack = static_cast<uint32_t>(random.Below(3));
+    composition.iterations = random.Below(200);
+    draft.batch.composition = composition;
+  }
   return draft;
 }
 

@@ -6,9 +6,10 @@
 
 namespace grouter {
 
-void AddJobMakeCommand(Command& job);   // table, model and world -> job draft
-void AddPlaceCommand(Command& root);    // job draft -> placement schedule and job
-void AddPlanGetCommand(Command& plan);  // one plan, from a server or planned here
+void AddJobMakeCommand(Command& job);      // table, model and world -> job draft
+void AddPlaceCommand(Command& root);       // job draft -> placement schedule and job
+void AddPlanGetCommand(Command& plan);     // one plan, from a server or planned here
+void AddPlanVerifyCommand(Command& plan);  // the plans of all ranks together
 
 }  // namespace grouter
 

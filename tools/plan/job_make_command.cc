@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,8 @@ struct Options {
   std::string split = "train", model, topology, out, protocol = "once_per_rank", gate_weights = "stored";
   std::string assignment = "transport";
   uint32_t nodes = 1, ranks_per_node = 1;
+  uint32_t compose_steps = 0, domain_slack = 1;
+  uint64_t compose_iterations = 20000;
   JobDraft draft;
 };
 
@@ -71,6 +74,15 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   draft.batch.assignment = options.assignment == "algorithm1" ? AssignmentPolicy::kAlgorithm1
                            : options.assignment == "in_order" ? AssignmentPolicy::kInOrder
                                                               : AssignmentPolicy::kTransport;
+  if (options.compose_steps > 0) {
+    BatchComposition composition;
+    composition.batch_samples = draft.batch.samples_per_step;
+    composition.window_samples = static_cast<uint32_t>(
+        std::min<uint64_t>(uint64_t{options.compose_steps} * composition.batch_samples, UINT32_MAX));
+    composition.domain_slack = options.domain_slack;
+    composition.iterations = options.compose_iterations;
+    draft.batch.composition = composition;
+  }
   GROUTER_RETURN_IF_ERROR(draft.Validate());
   GROUTER_RETURN_IF_ERROR(WriteFileAtomically(FileSystem::Local(), options.out, draft.ToJson()));
   terminal.Result(absl::StrCat(options.out, ": draft ", draft.digest().ShortHex(), " for ",
@@ -107,6 +119,12 @@ void AddJobMakeCommand(Command& job) {
       .Option("--resident_experts", &draft.model.num_resident_experts,
               "stored experts a rank's device holds; 0: all")
       .Option("--seed", &draft.seed, "of the sample order")
+      .Option("--compose_steps", &options->compose_steps,
+              "steps of a window inside which samples change places so that steps are alike in load; 0: a "
+              "uniform shuffle")
+      .Option("--compose_domain_slack", &options->domain_slack,
+              "samples of one domain that a step may have more or fewer than by the shuffle")
+      .Option("--compose_iterations", &options->compose_iterations, "swaps tried per window")
       .Flag("--allow_noncausal", &draft.allow_noncausal, "take tables that look at later tokens")
       .Flag("--allow_unverified_tokens", &draft.allow_unverified_tokens,
             "take tables without token checksums")

@@ -1,15 +1,15 @@
 #include "routing/planning/placement/place_experts.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
-#include "routing/planning/batch/cost_model.h"
 #include "routing/planning/batch/memory_model.h"
-#include "routing/planning/batch/sample_order.h"
 #include "routing/planning/job_check.h"
 #include "routing/planning/placement/grouping.h"
 #include "routing/planning/placement/replicate.h"
+#include "routing/planning/placement/step_predictor.h"
 #include "routing/planning/problems.h"
 
 namespace grouter {
@@ -100,45 +100,6 @@ absl::StatusOr<LayerPlacement> PlaceLayer(const JobDraft& draft, const LayerGrou
   return LayerPlacement::Make(num_experts, slots);
 }
 
-// The predicted time of one step under a placement: the mean over its first steps.
-absl::StatusOr<uint64_t> PredictStepNs(const JobDraft& draft, const Tables& tables, Placement placement) {
-  constexpr uint64_t kSteps = 2;
-  const WorldShape world = WorldShape::Of(draft.topology, draft.ep_size);
-  const TrafficModel model(draft, world, std::move(placement));
-  std::vector<uint64_t> first, sizes, weights;
-  for (size_t t = 0; t < tables.size(); ++t) {
-    for (const DataSplit& split : tables[t]->header().splits) {
-      if (split.name != draft.tables[t].split) continue;
-      first.push_back(split.first_sample);
-      sizes.push_back(split.num_samples);
-    }
-    weights.push_back(draft.tables[t].weight);
-  }
-  const SampleOrder order(draft.seed, sizes, weights);
-  uint64_t total = 0;
-  for (uint64_t step = 0; step < kSteps; ++step) {
-    const uint64_t count = draft.batch.samples_per_step, parts = draft.batch.num_micro_batches;
-    const auto ordered = order.Range(step * count, count);
-    for (uint64_t m = 0; m < parts; ++m) {
-      std::vector<TrafficSample> samples;
-      for (uint64_t i = count * m / parts; i < count * (m + 1) / parts; ++i) {
-        TrafficSample sample;
-        sample.table = ordered[i].table;
-        sample.sample = first[ordered[i].table] + ordered[i].index;
-        sample.facts = tables[sample.table]->facts(sample.sample);
-        for (uint32_t l = 0; l < model.num_layer_groups(); ++l) {
-          GROUTER_ASSIGN_OR_RETURN(RouteView view, tables[sample.table]->Routes(sample.sample, l));
-          sample.routes.push_back(view);
-        }
-        samples.push_back(std::move(sample));
-      }
-      GROUTER_ASSIGN_OR_RETURN(const auto traffic, MicroBatchTraffic::Make(model, std::move(samples), 1));
-      total += PredictMicroBatchNs(model, *traffic);
-    }
-  }
-  return total / kSteps;
-}
-
 absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
   Problems problems;
   for (uint32_t w = 0; w < draft.topology.world_size(); ++w) {
@@ -155,6 +116,9 @@ absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
 // Affinity bought with imbalance pays only where links are slow, so the search runs under this many caps
 // between even and the one allowed; the predicted time decides.
 constexpr uint64_t kNumCaps = 4;
+
+// The predicted time is the mean of the job's first steps.
+constexpr uint64_t kPredictedSteps = 2;
 
 }  // namespace
 
@@ -174,6 +138,9 @@ absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tabl
   }
   if (!options.one_grouping_per_layer_group) statistics.assign(1, std::move(whole));
 
+  const StepPredictor predictor(draft, tables);
+  std::vector<uint64_t> steps(std::min(kPredictedSteps, predictor.samples().num_steps()));
+  std::iota(steps.begin(), steps.end(), 0);
   PlacementSchedule schedule;
   schedule.draft = draft.digest();
   schedule.epochs.resize(1);
@@ -189,13 +156,13 @@ absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tabl
     }
     placement.resize(groups, placement.back());
     GROUTER_RETURN_IF_ERROR(CheckMemory(draft, placement));
-    GROUTER_ASSIGN_OR_RETURN(const uint64_t predicted, PredictStepNs(draft, tables, placement));
+    GROUTER_ASSIGN_OR_RETURN(const uint64_t predicted, predictor.MeanStepNs(steps, placement));
     if (c > 0 && predicted >= schedule.predicted_step_ns) continue;
     schedule.predicted_step_ns = predicted;
     schedule.epochs[0].placement = std::move(placement);
   }
   const Placement contiguous(groups, LayerPlacement::Contiguous(num_experts, draft.ep_size));
-  GROUTER_ASSIGN_OR_RETURN(schedule.contiguous_step_ns, PredictStepNs(draft, tables, contiguous));
+  GROUTER_ASSIGN_OR_RETURN(schedule.contiguous_step_ns, predictor.MeanStepNs(steps, contiguous));
   return schedule;
 }
 

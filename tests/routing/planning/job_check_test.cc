@@ -84,5 +84,18 @@ TEST(JobCheckTest, AJobContinuesOnlyItsOwnBlendAndSeed) {
   EXPECT_FALSE(CheckContinues(job.spec, next).ok());
 }
 
+TEST(JobCheckTest, AJobContinuesOnlyWithTheSameBatchComposition) {
+  testing::SmallJob job = GoodJob();
+  job.spec.draft.batch.composition = BatchComposition{24, 8, 1, 100};
+  JobDraft next = job.spec.draft;
+  next.continues = Continues{job.spec.digest(), 16};
+  next.batch.samples_per_step *= 2;  // batch_samples stays what it was
+  EXPECT_TRUE(CheckContinues(job.spec, next).ok());
+  next.batch.composition->iterations = 99;
+  EXPECT_FALSE(CheckContinues(job.spec, next).ok());
+  next.batch.composition.reset();
+  EXPECT_FALSE(CheckContinues(job.spec, next).ok());
+}
+
 }  // namespace
 }  // namespace grouter

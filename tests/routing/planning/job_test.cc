@@ -1,5 +1,7 @@
 #include "routing/planning/job.h"
 
+#include <set>
+
 #include "gtest/gtest.h"
 #include "io/random.h"
 #include "tests/testing/small_job.h"
@@ -76,6 +78,38 @@ TEST(JobTest, EveryFieldChangesTheDigest) {
   variants[v++].continues = Continues{Sha256("other"), 12345};
   ASSERT_EQ(v, variants.size());
   for (size_t i = 0; i < variants.size(); ++i) EXPECT_NE(variants[i].digest(), base.digest()) << i;
+}
+
+TEST(JobTest, ABatchCompositionIsInTheDigestAndItsAbsenceLeavesTheOldEncoding) {
+  JobDraft plain = testing::RandomDraft(3);
+  plain.batch.composition.reset();
+  EXPECT_EQ(plain.Encode()[4], 1);  // the version that jobs had before there was composition
+  JobDraft composed = plain;
+  composed.batch.composition = BatchComposition{12, 4, 1, 100};
+  EXPECT_EQ(composed.Encode()[4], 2);
+  std::vector<JobDraft> variants(5, composed);
+  variants[1].batch.composition->window_samples += 4;
+  variants[2].batch.composition->batch_samples += 2;
+  variants[3].batch.composition->domain_slack += 1;
+  variants[4].batch.composition->iterations += 1;
+  std::set<Digest> digests = {plain.digest()};
+  for (const JobDraft& draft : variants) {
+    EXPECT_TRUE(digests.insert(draft.digest()).second);
+    EXPECT_EQ(JobDraft::Decode(draft.Encode())->digest(), draft.digest());
+    EXPECT_EQ(JobDraft::FromJson(draft.ToJson(), "here")->digest(), draft.digest());
+  }
+}
+
+TEST(JobTest, RefusesAWindowThatDoesNotHoldWholeBatches) {
+  JobDraft draft = testing::RandomDraft(4);
+  for (const BatchComposition bad :
+       {BatchComposition{0, 4, 1, 1}, BatchComposition{10, 4, 1, 1}, BatchComposition{4, 0, 1, 1},
+        BatchComposition{1u << 20, 4, 1, 1}, BatchComposition{8, 4, 1, uint64_t{1} << 40}}) {
+    draft.batch.composition = bad;
+    EXPECT_EQ(draft.Validate().code(), absl::StatusCode::kInvalidArgument);
+  }
+  draft.batch.composition = BatchComposition{8, 4, 1, 1};
+  EXPECT_TRUE(draft.Validate().ok());
 }
 
 TEST(JobTest, ListsAllProblemsAtOnceWithAFixEach) {

@@ -26,6 +26,19 @@ TEST(JobMakeCommandTest, TheDraftNamesTableModelAndWorld) {
   EXPECT_EQ(draft->tables[0].table, RoutingTable::Open(folder + "/table").value()->content_digest());
 }
 
+TEST(JobMakeCommandTest, BatchesAreComposedOnlyWhenAsked) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  EXPECT_FALSE(ReadJobDraft(folder + "/draft.json")->batch.composition.has_value());
+  ASSERT_EQ(MakeDraft(folder, {"--compose_steps", "3", "--compose_domain_slack", "2"}).exit_code, 0);
+  const JobDraft draft = ReadJobDraft(folder + "/draft.json").value();
+  ASSERT_TRUE(draft.batch.composition.has_value());
+  EXPECT_EQ(draft.batch.composition->window_samples, 12);  // of steps of 4
+  EXPECT_EQ(draft.batch.composition->batch_samples, 4);
+  EXPECT_EQ(draft.batch.composition->domain_slack, 2);
+}
+
 TEST(JobMakeCommandTest, ABadBatchIsAWrongInputAndWritesNothing) {
   const std::string folder = FreshFolder();
   MakeTableAndModel(folder);

@@ -1,0 +1,42 @@
+// Calls to a routing server that a person makes: one after the other, the first server that answers.
+#ifndef GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
+#define GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "grouter/v1/stats_service.pb.h"
+#include "routing/planning/job.h"
+
+namespace grouter {
+
+struct ServerCallOptions {
+  std::vector<std::string> servers;          // "host:port" or "unix:PATH", tried in order
+  std::chrono::milliseconds timeout{10000};  // of one call to one server
+};
+
+struct RegisteredJob {
+  std::string server;  // that took it
+  Digest digest;       // as the server computed it
+  uint64_t num_steps = 0;
+  uint32_t world_size = 0;
+  bool already_registered = false;
+};
+
+// All of them: INVALID_ARGUMENT without a server, UNAVAILABLE naming every server when none answers; an
+// answer that says no ends the walk.
+
+// DATA_LOSS when the server's digest is another than `spec`'s.
+absl::StatusOr<RegisteredJob> RegisterJob(const ServerCallOptions& options, const JobSpec& spec,
+                                          const std::string& label);
+
+// `job` is a digest; empty: all jobs.
+absl::StatusOr<v1::GetStatsResponse> GetServerStats(const ServerCallOptions& options, const std::string& job,
+                                                    bool with_expert_load);
+
+}  // namespace grouter
+
+#endif  // GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
