@@ -31,10 +31,13 @@ void AddAllCommands(Command& root) {
   Command& job = root.Add("job", "make and register jobs");
   AddJobMakeCommand(job);
   AddJobRegisterCommand(job);
+  AddProbeCommand(root);
   AddPlaceCommand(root);
   Command& plan = root.Add("plan", "look at plans");
   AddPlanGetCommand(plan);
   AddPlanVerifyCommand(plan);
+  AddPlanExplainCommand(plan);
+  AddPlanReportCommand(plan);
   AddStatsCommand(root);
   AddTrainCommand(root);
   AddReportCommand(root);

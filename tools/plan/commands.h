@@ -6,10 +6,13 @@
 
 namespace grouter {
 
-void AddJobMakeCommand(Command& job);      // table, model and world -> job draft
-void AddPlaceCommand(Command& root);       // job draft -> placement schedule and job
-void AddPlanGetCommand(Command& plan);     // one plan, from a server or planned here
-void AddPlanVerifyCommand(Command& plan);  // the plans of all ranks together
+void AddJobMakeCommand(Command& job);       // table, model and world -> job draft
+void AddPlaceCommand(Command& root);        // job draft -> placement schedule and job
+void AddPlanGetCommand(Command& plan);      // one plan, from a server or planned here
+void AddPlanVerifyCommand(Command& plan);   // the plans of all ranks together
+void AddPlanExplainCommand(Command& plan);  // in words what plans do
+void AddPlanReportCommand(Command& plan);   // and drawn, as one page
+void AddProbeCommand(Command& root);        // the machine's links and devices -> topology
 
 }  // namespace grouter
 

@@ -6,9 +6,10 @@
 #include "io/error.h"
 #include "io/file.h"
 #include "routing/planning/batch_planner.h"
-#include "routing/planning/placement/place_experts.h"
 #include "tools/plan/commands.h"
 #include "tools/plan/job_files.h"
+#include "tools/plan/make_schedule.h"
+#include "tools/plan/place_estimate.h"
 #include "tools/plan/traffic.h"
 
 namespace grouter {
@@ -18,10 +19,9 @@ struct Options {
   std::string job, out_schedule, out_job;
   std::vector<std::string> tables;
   uint64_t traffic_steps = 64;
-  PlaceOptions place;
+  bool estimate = false;
+  ScheduleRequest request;
 };
-
-using Tables = std::vector<std::shared_ptr<const RoutingTable>>;
 
 // What a trainer without a plan does: experts and samples dealt in order.
 absl::StatusOr<TrafficMatrix> TrafficInOrder(JobDraft draft, const Tables& tables, uint64_t steps) {
@@ -43,10 +43,51 @@ absl::StatusOr<TrafficMatrix> TrafficInOrder(JobDraft draft, const Tables& table
   return TrafficOf(*planner, steps);
 }
 
+absl::StatusOr<int> Estimate(const Options& options, const JobDraft& draft, const Tables& tables,
+                             Terminal& terminal) {
+  GROUTER_ASSIGN_OR_RETURN(const PlaceEstimate estimate,
+                           EstimatePlacement(draft, tables, options.request, terminal));
+  terminal.Result(EstimateText(estimate), nlohmann::json{{"seconds", estimate.seconds},
+                                                         {"memory_bytes", estimate.memory_bytes},
+                                                         {"read_bytes", estimate.read_bytes},
+                                                         {"schedule_bytes", estimate.schedule_bytes},
+                                                         {"move_bytes", estimate.move_bytes}}
+                                              .dump());
+  return 0;
+}
+
+// What an older schedule and several epochs changed.
+void Tell(const MadeSchedule& made, std::string* people, nlohmann::json* json) {
+  if (made.replanned.has_value()) {
+    (*json)["surviving_ranks"] = made.replanned->num_surviving;
+    (*json)["moved_experts"] = made.replanned->num_moves;
+    (*json)["moved_bytes"] = made.replanned->moved_bytes;
+    absl::StrAppend(people, "  from the older placement: ", made.replanned->num_surviving, " ranks go on, ",
+                    Grouped(made.replanned->num_moves), " experts move (",
+                    HumanBytes(made.replanned->moved_bytes), ")\n");
+  }
+  if (!made.epochs.has_value()) return;
+  (*json)["predicted_run_ns"] = made.epochs->predicted_run_ns;
+  (*json)["one_epoch_run_ns"] = made.epochs->one_epoch_run_ns;
+  absl::StrAppendFormat(people, "  the run: %.3f s, with one placement %.3f s\n",
+                        made.epochs->predicted_run_ns / 1e9, made.epochs->one_epoch_run_ns / 1e9);
+  for (const PlacementEpoch& epoch : made.schedule.epochs) {
+    (*json)["epochs"].push_back({{"first_step", epoch.first_step}, {"moves", epoch.moves.size()}});
+    absl::StrAppend(people, "    from step ", Grouped(epoch.first_step), ": ", Grouped(epoch.moves.size()),
+                    " moves\n");
+  }
+}
+
 absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   GROUTER_ASSIGN_OR_RETURN(JobDraft draft, ReadJobDraft(options.job));
   GROUTER_ASSIGN_OR_RETURN(const Tables tables, OpenTables(draft, options.tables));
-  GROUTER_ASSIGN_OR_RETURN(const PlacementSchedule schedule, PlaceExperts(draft, tables, options.place));
+  if (options.estimate) return Estimate(options, draft, tables, terminal);
+  if (options.out_schedule.empty() || options.out_job.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "nowhere to write to", "--out_schedule, --out_job",
+                 "give both, or --estimate");
+  }
+  GROUTER_ASSIGN_OR_RETURN(const MadeSchedule made, MakeSchedule(draft, tables, options.request, terminal));
+  const PlacementSchedule& schedule = made.schedule;
   JobSpec spec;
   spec.draft = std::move(draft);
   spec.schedule = schedule.digest();
@@ -64,6 +105,7 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
       absl::StrFormat("%s: job %s, %s steps\n  predicted step: %.3f ms, with experts in order %.3f ms\n",
                       options.out_job, spec.digest().ShortHex(), Grouped(planner->num_steps()),
                       schedule.predicted_step_ns / 1e6, schedule.contiguous_step_ns / 1e6);
+  Tell(made, &people, &json);
   if (options.traffic_steps > 0) {
     GROUTER_ASSIGN_OR_RETURN(const TrafficMatrix before,
                              TrafficInOrder(spec.draft, tables, options.traffic_steps));
@@ -91,11 +133,24 @@ void AddPlaceCommand(Command& root) {
   Options* options = command.Keep(Options());
   command.Required("--job", &options->job, "job draft (JSON; grouter job make)")
       .Required("--tables", &options->tables, "table folders the draft names")
-      .Required("--out_schedule", &options->out_schedule,
-                "placement schedule to write; servers find NAME.schedule")
-      .Required("--out_job", &options->out_job, "job to write (JSON)")
-      .Option("--iterations", &options->place.iterations, "budget of the search; more are never worse")
-      .Option("--load_cap", &options->place.load_cap, "busiest rank / mean, at most")
+      .Option("--out_schedule", &options->out_schedule,
+              "placement schedule to write; servers find NAME.schedule")
+      .Option("--out_job", &options->out_job, "job to write (JSON)")
+      .Flag("--estimate", &options->estimate, "only say what the search would take: time and bytes")
+      .Option("--iterations", &options->request.place.iterations,
+              "budget of the search; more are never worse")
+      .Option("--load_cap", &options->request.place.load_cap, "busiest rank / mean, at most")
+      .Option("--epochs", &options->request.max_epochs,
+              "placements one after the other, at most; needs --move_bytes")
+      .Option("--move_bytes", &options->request.move_bytes,
+              "that may travel in an EP group when an epoch begins; with --from besides what must")
+      .Option("--refine_iterations", &options->request.refine_iterations,
+              "swaps judged by the cost model, for each stretch of the run and with --from")
+      .Option("--from", &options->request.from,
+              "older schedule: the world changed, experts stay where they can")
+      .Option("--from_job", &options->request.from_job,
+              "its job: ranks survive on nodes of the same name; without it by number")
+      .Option("--from_step", &options->request.from_step, "of the older job, whose placement to keep")
       .Option("--traffic_steps", &options->traffic_steps,
               "steps whose traffic is counted before and after; 0: none")
       .Run([options](Terminal& terminal) { return Run(*options, terminal); });

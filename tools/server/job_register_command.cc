@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "client/server_calls.h"
 #include "io/error.h"
 #include "tools/plan/job_files.h"
 #include "tools/server/commands.h"
-#include "tools/server/server_calls.h"
 
 namespace grouter {
 namespace {

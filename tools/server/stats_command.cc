@@ -2,9 +2,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "client/server_calls.h"
 #include "io/error.h"
 #include "tools/server/commands.h"
-#include "tools/server/server_calls.h"
 #include "tools/server/stats_text.h"
 
 namespace grouter {
@@ -23,8 +23,13 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   calls.timeout = std::chrono::seconds(options.timeout_seconds);
   for (uint64_t shown = 0;; ++shown) {
     // A call each time, not one stream: a call has a deadline and walks on to a server that lives.
-    GROUTER_ASSIGN_OR_RETURN(const v1::GetStatsResponse stats,
+    GROUTER_ASSIGN_OR_RETURN(const std::string bytes,
                              GetServerStats(calls, options.job, !options.no_expert_load));
+    v1::GetStatsResponse stats;
+    if (!stats.ParseFromString(bytes)) {
+      return Error(absl::StatusCode::kDataLoss, "statistics that cannot be read", "--server",
+                   "use a client and a server of one version");
+    }
     terminal.Result(absl::StrCat(shown > 0 ? "\n" : "", StatsText(stats)), StatsJson(stats));
     if (!options.watch || shown + 1 == options.count) return 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(std::max<uint64_t>(options.interval_ms, 100)));

@@ -62,14 +62,27 @@ std::vector<RankRows> RowsOfChunk(const TrafficModel& model, const MicroBatchTra
 
 }  // namespace
 
+MoeCost& MoeCost::operator+=(const MoeCost& other) {
+  scale_out_ns += other.scale_out_ns;
+  scale_up_ns += other.scale_up_ns;
+  expert_ns += other.expert_ns;
+  scale_out_rows += other.scale_out_rows;
+  scale_up_rows += other.scale_up_rows;
+  return *this;
+}
+
 uint64_t PredictMicroBatchNs(const TrafficModel& model, const MicroBatchTraffic& traffic) {
+  return PredictMicroBatchCost(model, traffic).total_ns();
+}
+
+MoeCost PredictMicroBatchCost(const TrafficModel& model, const MicroBatchTraffic& traffic) {
   const ModelShape& shape = model.draft().model;
   const Topology& topology = model.draft().topology;
   const uint64_t flops_per_pair = 2 * shape.expert_weight_bytes / std::max(shape.activation_bytes, 1u);
-  uint64_t total = 0;
+  MoeCost cost;
   for (uint32_t l = 0; l < model.num_layer_groups(); ++l) {
     for (uint32_t c = 0; c < model.draft().batch.num_chunks; ++c) {
-      uint64_t slowest_link = 0, slowest_rank = 0;
+      uint64_t slowest_out = 0, slowest_up = 0, slowest_rank = 0;
       for (const EpGroup& group : model.world().groups) {
         const std::vector<RankRows> ranks = RowsOfChunk(model, traffic, l, c, group);
         for (uint32_t r = 0; r < ranks.size(); ++r) {
@@ -78,15 +91,21 @@ uint64_t PredictMicroBatchNs(const TrafficModel& model, const MicroBatchTraffic&
               LinkNs(std::max(ranks[r].out_sent, ranks[r].out_received), model.row_bytes(), node.scale_out);
           const uint64_t up =
               LinkNs(std::max(ranks[r].up_sent, ranks[r].up_received), model.row_bytes(), node.scale_up);
-          slowest_link = std::max({slowest_link, out, up});
+          slowest_out = std::max(slowest_out, out);
+          slowest_up = std::max(slowest_up, up);
+          cost.scale_out_rows += model.num_layers(l) * ranks[r].out_sent;
+          cost.scale_up_rows += model.num_layers(l) * ranks[r].up_sent;
           const Wide flops = Wide{ranks[r].pairs} * flops_per_pair * 1'000'000'000;
           slowest_rank = std::max(slowest_rank, static_cast<uint64_t>(flops / node.flops_per_second));
         }
       }
-      total += model.num_layers(l) * (4 * slowest_link + 3 * slowest_rank);
+      const bool out_is_slower = slowest_out >= slowest_up;
+      (out_is_slower ? cost.scale_out_ns : cost.scale_up_ns) +=
+          model.num_layers(l) * 4 * std::max(slowest_out, slowest_up);
+      cost.expert_ns += model.num_layers(l) * 3 * slowest_rank;
     }
   }
-  return total;
+  return cost;
 }
 
 }  // namespace grouter

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "routing/planning/batch/cost_model.h"
 #include "routing/planning/batch/job_samples.h"
 #include "routing/planning/batch/sample_assignment.h"
 #include "routing/planning/job.h"
@@ -22,11 +23,16 @@ class StepPredictor {
   StepPredictor(const JobDraft& draft, std::vector<std::shared_ptr<const RoutingTable>> tables);
 
   const JobSamples& samples() const { return samples_; }
+  // Of one step, all its micro-batches. DATA_LOSS for a damaged table. REQUIRES: step <
+  // samples().num_steps().
+  absl::StatusOr<MoeCost> Cost(uint64_t step, const Placement& placement) const;
   // Nanoseconds of the mean of `steps`. DATA_LOSS for a damaged table. REQUIRES: steps is not empty; each is
   // below samples().num_steps().
   absl::StatusOr<uint64_t> MeanStepNs(const std::vector<uint64_t>& steps, const Placement& placement) const;
 
  private:
+  absl::StatusOr<MoeCost> Cost(uint64_t step, const TrafficModel& model) const;
+
   const JobDraft& draft_;
   const WorldShape world_;
   const JobSamples samples_;

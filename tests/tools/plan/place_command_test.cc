@@ -36,6 +36,38 @@ TEST(PlaceCommandTest, TrafficBeforeAndAfterIsThatOfTheSameTokens) {
   EXPECT_EQ(sum(traffic["before"]), sum(traffic["after"]));  // a row per (token, expert), wherever it goes
 }
 
+TEST(PlaceCommandTest, AnEstimateSaysTimeAndBytesAndWritesNothing) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  const Outcome outcome = RunProgram(AddPlaceCommand, {"place", "--estimate", "--job", folder + "/draft.json",
+                                                       "--tables", folder + "/table", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_GE(outcome.json()["seconds"], 0);
+  EXPECT_GT(outcome.json()["read_bytes"], 0);
+  EXPECT_GT(outcome.json()["schedule_bytes"], 0);
+  const Outcome nowhere =
+      RunProgram(AddPlaceCommand, {"place", "--job", folder + "/draft.json", "--tables", folder + "/table"});
+  EXPECT_EQ(nowhere.exit_code, 2);
+  EXPECT_THAT(nowhere.err, ::testing::HasSubstr("--out_schedule"));
+}
+
+TEST(PlaceCommandTest, AChangedWorldGoesOnFromTheOlderSchedule) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  PlaceJob(folder);
+  MakeDraft(folder, {"--nodes", "2"});
+  const Outcome outcome = RunProgram(
+      AddPlaceCommand, {"place", "--job", folder + "/draft.json", "--tables", folder + "/table", "--from",
+                        folder + "/train.schedule", "--from_job", folder + "/job.json", "--out_schedule",
+                        folder + "/next.schedule", "--out_job", folder + "/next.json", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["surviving_ranks"], 2);
+  EXPECT_EQ(outcome.json()["moved_experts"], 4);
+  EXPECT_TRUE(OpenPlanner(folder + "/next.json", {folder + "/table"}, folder + "/next.schedule").ok());
+}
+
 TEST(PlaceCommandTest, ATableTheDraftDoesNotNameIsAWrongInput) {
   const std::string folder = FreshFolder();
   MakeTableAndModel(folder);

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "tests/testing/serving/served_job.h"
 #include "tests/tools/plan/small_plan.h"
 
 namespace grouter {
@@ -37,6 +38,24 @@ TEST_F(PlanGetCommandTest, OnePlanIsReproducedByteForByte) {
   EXPECT_EQ(std::filesystem::file_size(folder_ + "/plan"), first.json()["bytes"]);
   EXPECT_EQ(Get(Here("1", "0")).json()["sha256"], first.json()["sha256"]);
   EXPECT_NE(Get(Here("1", "1")).json()["sha256"], first.json()["sha256"]);
+}
+
+TEST_F(PlanGetCommandTest, AServersPlanIsThePlanMadeHere) {
+  const ServedJob job = MakeServedJob();
+  WriteText(folder_ + "/served.json", job.spec.ToJson());
+  WriteText(folder_ + "/served.schedule", job.schedule->Encode());
+  const auto server = StartServer(job.root);
+  const auto get = [&](std::vector<std::string> from) {
+    std::vector<std::string> arguments = {"get", "--job", folder_ + "/served.json", "--step", "4", "--rank",
+                                          "1",   "--json"};
+    arguments.insert(arguments.end(), from.begin(), from.end());
+    return RunInGroup("plan", AddPlanGetCommand, arguments);
+  };
+  const Outcome served = get({"--server", server->addresses()[0]});
+  ASSERT_EQ(served.exit_code, 0) << served.err;
+  const Outcome here = get({"--tables", job.table_path, "--schedule", folder_ + "/served.schedule"});
+  ASSERT_EQ(here.exit_code, 0) << here.err;
+  EXPECT_EQ(served.json()["sha256"], here.json()["sha256"]);
 }
 
 TEST_F(PlanGetCommandTest, AStepPastTheEndIsAWrongInput) {

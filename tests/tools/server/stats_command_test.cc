@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 
+#include "client/server_calls.h"
 #include "tests/testing/serving/served_job.h"
 #include "tests/tools/command/run_program.h"
 #include "tools/server/commands.h"
-#include "tools/server/server_calls.h"
 
 namespace grouter {
 namespace {

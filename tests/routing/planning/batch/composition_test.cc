@@ -208,7 +208,8 @@ uint64_t BusiestExpert(const testing::SmallJob& job) {
   for (uint64_t step = 0; step < samples.num_steps(); ++step) {
     std::vector<uint64_t> load(16, 0);
     std::vector<ExpertCount> counts;
-    for (const SampleRef& ref : samples.OfStep(step).value()) {
+    const std::vector<SampleRef> refs = samples.OfStep(step).value();
+    for (const SampleRef& ref : refs) {
       EXPECT_TRUE(job.tables[ref.table]->ExpertCounts(ref.sample, 0, &counts).ok());
       for (const ExpertCount& count : counts) load[count.expert] += count.count;
     }

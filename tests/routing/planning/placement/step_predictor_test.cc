@@ -29,6 +29,17 @@ TEST(StepPredictorTest, TheMeanIsOfTheStepsThatAreNamed) {
   EXPECT_EQ(predictor.MeanStepNs({1, 3}, placement).value(), (one + three) / 2);
 }
 
+TEST(StepPredictorTest, TheCostOfAStepIsTheSumOfItsParts) {
+  const testing::SmallJob job = Job();
+  const StepPredictor predictor(job.spec.draft, job.const_tables());
+  const Placement& placement = job.schedule->epochs[0].placement;
+  const MoeCost cost = predictor.Cost(1, placement).value();
+  EXPECT_EQ(cost.scale_out_ns + cost.scale_up_ns + cost.expert_ns,
+            predictor.MeanStepNs({1}, placement).value());
+  EXPECT_GT(cost.scale_out_rows, 0u);
+  EXPECT_GT(cost.scale_up_rows, 0u);
+}
+
 TEST(StepPredictorTest, AllExpertsOfATopicOnOneRankTakeLonger) {
   testing::SmallJob job = Job();
   for (TopologyNode& node : job.spec.draft.topology.nodes) node.flops_per_second = 1'000'000;

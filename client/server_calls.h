@@ -1,6 +1,6 @@
-// Calls to a routing server that a person makes: one after the other, the first server that answers.
-#ifndef GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
-#define GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
+// Calls to a routing server that a person makes: each goes to the first server of a list that answers.
+#ifndef GROUTER_CLIENT_SERVER_CALLS_H_
+#define GROUTER_CLIENT_SERVER_CALLS_H_
 
 #include <chrono>
 #include <cstdint>
@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "grouter/v1/stats_service.pb.h"
 #include "routing/planning/job.h"
 
 namespace grouter {
@@ -33,10 +32,11 @@ struct RegisteredJob {
 absl::StatusOr<RegisteredJob> RegisterJob(const ServerCallOptions& options, const JobSpec& spec,
                                           const std::string& label);
 
-// `job` is a digest; empty: all jobs.
-absl::StatusOr<v1::GetStatsResponse> GetServerStats(const ServerCallOptions& options, const std::string& job,
-                                                    bool with_expert_load);
+// The bytes of a grouter.v1.GetStatsResponse. `job` is a digest or a prefix of one; empty: all jobs.
+// NOT_FOUND.
+absl::StatusOr<std::string> GetServerStats(const ServerCallOptions& options, const std::string& job,
+                                           bool with_expert_load);
 
 }  // namespace grouter
 
-#endif  // GROUTER_TOOLS_SERVER_SERVER_CALLS_H_
+#endif  // GROUTER_CLIENT_SERVER_CALLS_H_

@@ -1,7 +1,8 @@
-#include "tools/server/server_calls.h"
+#include "client/server_calls.h"
 
 #include <gmock/gmock.h>
 
+#include "grouter/v1/stats_service.pb.h"
 #include "tests/testing/serving/served_job.h"
 
 namespace grouter {
@@ -52,10 +53,12 @@ TEST_F(ServerCallsTest, WhatAServerSaysNoToIsNotAskedElsewhere) {
 
 TEST_F(ServerCallsTest, StatisticsAreOfTheJobThatIsNamed) {
   ASSERT_TRUE(RegisterJob(At(server_->addresses()), job_.spec, "first run").ok());
-  const auto stats = GetServerStats(At(server_->addresses()), job_.spec.digest().Hex().substr(0, 12), true);
-  ASSERT_TRUE(stats.ok()) << stats.status();
-  ASSERT_EQ(stats->jobs_size(), 1);
-  EXPECT_EQ(stats->jobs(0).label(), "first run");
+  const auto bytes = GetServerStats(At(server_->addresses()), job_.spec.digest().Hex().substr(0, 12), true);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  v1::GetStatsResponse stats;
+  ASSERT_TRUE(stats.ParseFromString(*bytes));
+  ASSERT_EQ(stats.jobs_size(), 1);
+  EXPECT_EQ(stats.jobs(0).label(), "first run");
   EXPECT_EQ(GetServerStats(At(server_->addresses()), "0123456789", true).status().code(),
             absl::StatusCode::kNotFound);
 }

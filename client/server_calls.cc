@@ -1,4 +1,4 @@
-#include "tools/server/server_calls.h"
+#include "client/server_calls.h"
 
 #include <utility>
 
@@ -65,8 +65,8 @@ absl::StatusOr<RegisteredJob> RegisterJob(const ServerCallOptions& options, cons
   return job;
 }
 
-absl::StatusOr<v1::GetStatsResponse> GetServerStats(const ServerCallOptions& options, const std::string& job,
-                                                    bool with_expert_load) {
+absl::StatusOr<std::string> GetServerStats(const ServerCallOptions& options, const std::string& job,
+                                           bool with_expert_load) {
   v1::GetStatsResponse response;
   GROUTER_RETURN_IF_ERROR(CallFirst(options, [&](const auto& channel, const std::string&) {
     v1::GetStatsRequest request;
@@ -76,7 +76,7 @@ absl::StatusOr<v1::GetStatsResponse> GetServerStats(const ServerCallOptions& opt
     SetDeadline(options.timeout, &context);
     return FromGrpcStatus(v1::StatsService::NewStub(channel)->GetStats(&context, request, &response));
   }));
-  return response;
+  return response.SerializeAsString();
 }
 
 }  // namespace grouter
