@@ -2,8 +2,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "io/error.h"
@@ -22,6 +24,8 @@ absl::Status RunOnLocalRanks(uint32_t size, std::chrono::milliseconds timeout,
                       folder);
   }
   std::vector<absl::Status> results(size);
+  // Kept until all are done: a rank that leaves early closes connections that another still opens.
+  std::vector<std::unique_ptr<Collectives>> worlds(size);
   std::vector<std::thread> ranks;
   for (uint32_t rank = 0; rank < size; ++rank) {
     ranks.emplace_back([&, rank] {
@@ -32,7 +36,10 @@ absl::Status RunOnLocalRanks(uint32_t size, std::chrono::milliseconds timeout,
       options.rendezvous_file = JoinPath(folder, "meeting");
       options.timeout = timeout;
       auto world = MakeGlooCollectives(options);
-      results[rank] = world.ok() ? rank_main(**world) : world.status();
+      results[rank] = world.status();
+      if (!world.ok()) return;
+      worlds[rank] = *std::move(world);
+      results[rank] = rank_main(*worlds[rank]);
     });
   }
   for (std::thread& rank : ranks) rank.join();

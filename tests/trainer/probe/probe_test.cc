@@ -32,9 +32,9 @@ TEST(TopologyOfTest, TheSlowestRankOfANodeSpeaksForIt) {
   EXPECT_EQ(a.flops_per_second, 40u);
   EXPECT_EQ(a.memory_bytes, 500u);  // shared by its two ranks
   EXPECT_EQ(a.scale_up.latency_ns, 20u);
-  EXPECT_EQ(a.scale_up.bytes_per_second, 4096u * 1'000'000'000 / 90);
+  EXPECT_EQ(a.scale_up.bytes_per_second, uint64_t{4096} * 1'000'000'000 / 90);
   EXPECT_EQ(a.scale_out.latency_ns, 100u);
-  EXPECT_EQ(a.scale_out.bytes_per_second, 4096u * 1'000'000'000 / 2000);
+  EXPECT_EQ(a.scale_out.bytes_per_second, uint64_t{4096} * 1'000'000'000 / 2000);
   EXPECT_EQ(topology->nodes[1].memory_bytes, 1000u);
 }
 

@@ -56,7 +56,9 @@ TEST_P(RefineTest, KeepsTheSlotsAndTheByteBudget) {
     options_.move_bytes = experts * std::max<uint64_t>(BytesOfMove(draft_, 0), 1);
     const Placement refined = Refine();
     EXPECT_LE(MovedBytes(draft_, MovesBetween(base_, refined, group_)), options_.move_bytes);
-    if (experts == 0) EXPECT_EQ(refined, base_);
+    if (experts == 0) {
+      EXPECT_EQ(refined, base_);
+    }
     for (size_t g = 0; g < base_.size(); ++g) {
       for (uint32_t r = 0; r < draft_.ep_size; ++r) EXPECT_EQ(refined[g].num_slots(r), base_[g].num_slots(r));
       for (uint32_t e = 0; e < base_[g].num_experts(); ++e) {
