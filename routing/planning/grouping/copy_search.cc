@@ -10,6 +10,8 @@ namespace grouter {
 namespace {
 
 constexpr uint32_t kNowhere = UINT32_MAX;
+constexpr uint64_t kMean = 1024;  // the mean load of a place in a slice, in the unit of slice loads
+constexpr uint64_t kCopy = 1024;  // the cost of one copy
 
 // `total` in parts of `shares`, the first ones rounded up.
 std::vector<uint32_t> Portions(uint32_t total, const std::vector<uint32_t>& shares) {
@@ -36,6 +38,9 @@ class Search {
         places_(static_cast<uint32_t>(problem.slots.size())),
         samples_stay_(!problem.sample_share.empty()),
         worlds_(samples_stay_ ? places_ : 1),
+        slices_(problem.evenness_permille == 0
+                    ? 0
+                    : std::min(std::max<uint32_t>(problem.num_slices, 1), tokens_.num_samples())),
         budget_(iterations),
         random_(seed, 0x636F70696573),
         count_(count),
@@ -167,13 +172,34 @@ class Search {
     twice_.assign(size_t{places_} * words(), 0);
     visits_.assign(size_t{worlds_} * places_, 0);
     load_.assign(places_, 0);
+    slice_load_.assign(size_t{places_} * slices_, 0);
     copies_ = 0;
     for (uint32_t w = 0; w < worlds_; ++w) {
-      for (uint32_t e = 0; e < num_experts_; ++e) load_[Destination(w, e)] += LoadOf(w, e);
+      for (uint32_t e = 0; e < num_experts_; ++e) {
+        load_[Destination(w, e)] += LoadOf(w, e);
+        for (uint32_t k = 0; k < slices_; ++k) {
+          slice_load_[size_t{Destination(w, e)} * slices_ + k] += SliceLoads(w, e)[k];
+        }
+      }
       for (uint32_t p = 0; p < places_; ++p) Recount(w, p);
     }
     excess_ = 0;
     for (uint32_t p = 0; p < places_; ++p) excess_ += Over(p, load_[p]);
+    squares_ = 0;
+    for (int64_t load : slice_load_) squares_ += load * load;
+    cost_ = CostOf(copies_, squares_);
+  }
+
+  uint64_t CostOf(uint64_t copies, int64_t squares) const {
+    if (slices_ == 0) return copies * kCopy;
+    // Both are below 2^63: loads of a slice sum to places x kMean.
+    const unsigned __int128 uneven =
+        static_cast<unsigned __int128>(squares) * problem_.evenness_permille * tokens_.num_tokens() * kCopy;
+    return copies * kCopy +
+           static_cast<uint64_t>(uneven / (1000 * kMean * kMean * uint64_t{places_} * slices_));
+  }
+  const int64_t* SliceLoads(uint32_t world, uint32_t expert) const {
+    return slices_ == 0 ? nullptr : &slice_load_of_world_[(size_t{world} * num_experts_ + expert) * slices_];
   }
 
   size_t words() const { return nothing_.size(); }
@@ -201,7 +227,7 @@ class Search {
     }
     uint64_t& visits = visits_[size_t{world} * places_ + place];
     copies_ -= visits;
-    visits = count_(once + begin, twice + begin, &nothing_[0], &nothing_[0], end - begin);
+    visits = count_(once + begin, twice + begin, nothing_.data(), nothing_.data(), end - begin);
     copies_ += visits;
   }
 
@@ -221,7 +247,7 @@ class Search {
         for (uint32_t s = 0; s < samples; ++s) {
           const uint32_t first = tokens_.FirstWord(s), count = tokens_.FirstWord(s + 1) - first;
           cost[size_t{s} * places_ + at] += static_cast<int64_t>(
-              count_(&met[first], &nothing_[first], &nothing_[first], &nothing_[first], count));
+              count_(&met[first], nothing_.data(), nothing_.data(), nothing_.data(), count));
         }
       }
     }
@@ -231,6 +257,8 @@ class Search {
   void OrderTokens() {
     world_begin_.assign(1, 0);
     std::vector<uint64_t> counted(size_t{worlds_} * num_experts_, 0);
+    std::vector<uint64_t> slice_total(slices_, 0);
+    slice_load_of_world_.assign(counted.size() * slices_, 0);
     uint32_t to = 0;
     for (uint32_t w = 0; w < worlds_; ++w) {
       for (uint32_t s = 0; s < tokens_.num_samples(); ++s) {
@@ -239,12 +267,22 @@ class Search {
         for (uint32_t e = 0; e < num_experts_; ++e) {
           const uint64_t* bits = tokens_.BitsOf(e) + first;
           std::copy(bits, bits + count, bits_[e].begin() + to);
-          counted[size_t{w} * num_experts_ + e] +=
-              count_(bits, &nothing_[0], &nothing_[0], &nothing_[0], count);
+          const uint64_t tokens = count_(bits, nothing_.data(), nothing_.data(), nothing_.data(), count);
+          counted[size_t{w} * num_experts_ + e] += tokens;
+          if (slices_ == 0) continue;
+          const uint64_t slice = uint64_t{s} * slices_ / tokens_.num_samples();
+          slice_total[slice] += tokens;
+          slice_load_of_world_[(size_t{w} * num_experts_ + e) * slices_ + slice] +=
+              static_cast<int64_t>(tokens);
         }
         to += count;
       }
       world_begin_.push_back(to);
+    }
+    for (size_t i = 0; i < slice_load_of_world_.size(); ++i) {
+      const uint64_t total = std::max<uint64_t>(slice_total[i % slices_], 1);
+      slice_load_of_world_[i] =
+          static_cast<int64_t>(static_cast<uint64_t>(slice_load_of_world_[i]) * kMean * places_ / total);
     }
     // An expert's load over the run is where its tokens here are.
     load_of_world_.assign(size_t{worlds_} * num_experts_, 0);
@@ -281,6 +319,7 @@ class Search {
     move();
     changes_.clear();
     load_changes_.assign(places_, 0);
+    slice_changes_.assign(slice_load_.size(), 0);
     for (uint32_t w = 0; w < worlds_; ++w) {
       const size_t first = changes_.size();
       for (int i = 0; i < (e == f ? 1 : 2); ++i) {
@@ -288,11 +327,16 @@ class Search {
         if (from == to) continue;
         load_changes_[from] -= static_cast<int64_t>(LoadOf(w, experts[i]));
         load_changes_[to] += static_cast<int64_t>(LoadOf(w, experts[i]));
+        for (uint32_t k = 0; k < slices_; ++k) {
+          slice_changes_[size_t{from} * slices_ + k] -= SliceLoads(w, experts[i])[k];
+          slice_changes_[size_t{to} * slices_ + k] += SliceLoads(w, experts[i])[k];
+        }
         ChangeAt(first, w, from)->removed = experts[i];
         ChangeAt(first, w, to)->added = experts[i];
       }
     }
-    uint64_t excess = excess_, copies = copies_;
+    uint64_t excess = excess_, copies = copies_, cost = cost_;
+    int64_t squares = squares_;
     for (uint32_t p = 0; p < places_; ++p) {
       if (load_changes_[p] == 0) continue;
       excess += Over(p, load_[p] + static_cast<uint64_t>(load_changes_[p])) - Over(p, load_[p]);
@@ -300,7 +344,11 @@ class Search {
     bool better = excess < excess_;
     if (excess <= excess_) {
       for (const Change& change : changes_) copies += VisitsAfter(change) - Visits(change);
-      better = better || copies < copies_;
+      for (size_t i = 0; i < slice_changes_.size(); ++i) {
+        squares += slice_changes_[i] * (2 * slice_load_[i] + slice_changes_[i]);
+      }
+      cost = CostOf(copies, squares);
+      better = better || cost < cost_;
     }
     if (!better) {
       undo();
@@ -309,6 +357,9 @@ class Search {
       return false;
     }
     excess_ = excess;
+    squares_ = squares;
+    cost_ = cost;
+    for (size_t i = 0; i < slice_changes_.size(); ++i) slice_load_[i] += slice_changes_[i];
     for (uint32_t p = 0; p < places_; ++p) load_[p] += static_cast<uint64_t>(load_changes_[p]);
     for (const Change& change : changes_) Recount(change.world, change.place);
     Keep();
@@ -375,15 +426,15 @@ class Search {
       while (Pass()) {
       }
       if (!samples_stay_ || budget_ == 0) return;
-      const uint64_t excess = excess_, copies = copies_;
+      const uint64_t excess = excess_, cost = cost_;
       Settle();
       Keep();
-      if (excess_ > excess || (excess_ == excess && copies_ >= copies)) return;
+      if (excess_ > excess || (excess_ == excess && cost_ >= cost)) return;
     }
   }
 
   void Keep() {
-    if (excess_ != best_.excess ? excess_ < best_.excess : copies_ < best_.copies) best_ = Get();
+    if (excess_ != best_.excess ? excess_ < best_.excess : cost_ < best_.cost) best_ = Get();
   }
   ExpertPlaces Get() const {
     ExpertPlaces places;
@@ -397,6 +448,7 @@ class Search {
     places.place_of_sample = world_of_sample_;
     places.excess = excess_;
     places.copies = copies_;
+    places.cost = cost_;
     return places;
   }
 
@@ -405,6 +457,7 @@ class Search {
   const uint32_t num_experts_, places_;
   const bool samples_stay_;
   const uint32_t worlds_;
+  const uint32_t slices_;
   uint64_t budget_;
   Random random_;
   const UnionCount count_;
@@ -415,16 +468,19 @@ class Search {
   std::vector<uint32_t> copies_of_;  // [experts] slots
   std::vector<uint32_t> home_;
   std::vector<uint32_t> world_of_sample_;
-  std::vector<uint32_t> world_begin_;    // [worlds + 1] words
-  std::vector<uint64_t> load_of_world_;  // [worlds][experts]
-  std::vector<uint64_t> once_, twice_;   // [places][words]
-  std::vector<uint64_t> visits_;         // [worlds][places] tokens
-  std::vector<uint64_t> load_;           // [places]
-  uint64_t excess_ = 0, copies_ = 0;
+  std::vector<uint32_t> world_begin_;         // [worlds + 1] words
+  std::vector<uint64_t> load_of_world_;       // [worlds][experts]
+  std::vector<uint64_t> once_, twice_;        // [places][words]
+  std::vector<uint64_t> visits_;              // [worlds][places] tokens
+  std::vector<uint64_t> load_;                // [places]
+  std::vector<int64_t> slice_load_of_world_;  // [worlds][experts][slices], the mean place has kMean
+  std::vector<int64_t> slice_load_;           // [places][slices]
+  int64_t squares_ = 0;                       // of slice_load_, summed
+  uint64_t excess_ = 0, copies_ = 0, cost_ = 0;
   ExpertPlaces best_;
   std::vector<uint32_t> before_;  // of the move under trial: [worlds][2] destinations
   std::vector<Change> changes_;
-  std::vector<int64_t> load_changes_;
+  std::vector<int64_t> load_changes_, slice_changes_;
 };
 
 }  // namespace

@@ -20,6 +20,11 @@ struct CopyProblem {
   // own sample for nothing, and each sample goes where its tokens cost least. Empty: samples are nowhere, and
   // each place counts.
   std::vector<uint32_t> sample_share;
+  // What load that sways is worth: the samples, in order, are cut into `num_slices`, and a token's copies are
+  // weighed against the mean over slices and places of (load / mean load)^2, in thousandths. Loads of samples
+  // to come are as unlike those planned from as slices are unlike each other. 0: copies alone.
+  uint32_t evenness_permille = 0;
+  uint32_t num_slices = 16;
 };
 
 struct ExpertPlaces {
@@ -29,13 +34,14 @@ struct ExpertPlaces {
   std::vector<uint32_t> place_of_sample;  // empty without sample_share
   uint64_t excess = 0;                    // load above the limits, summed over places; 0: the caps are held
   uint64_t copies = 0;                    // (token, place) visits
+  uint64_t cost = 0;                      // copies and, where it is weighed, uneven load
 
   bool BetterThan(const ExpertPlaces& other) const {
-    return excess != other.excess ? excess < other.excess : copies < other.copies;
+    return excess != other.excess ? excess < other.excess : cost < other.cost;
   }
 };
 
-// The places of least excess, then of fewest copies, that `iterations` tried moves find. Starts: `start`
+// The places of least excess, then of least cost, that `iterations` tried moves find. Starts: `start`
 // ([experts] -> place, as many as fit), then shuffles and the best so far with a few experts moved. A move
 // exchanges two experts, gives a replica's slot to another expert, or changes a home; between descents the
 // samples are assigned anew (exactly). Integer arithmetic on one thread: a function of its arguments,

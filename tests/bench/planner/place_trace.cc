@@ -1,11 +1,11 @@
 // Plans where experts live from routes in a file, for the benchmark: prints one JSON object.
 //
-//   place_trace search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [alone]
+//   place_trace search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE]
 //   place_trace clusters ROUTES PLACES SEED
 //
 // ROUTES: little-endian u32 num_experts, k, num_samples, then each sample's length, then u8 ids [token][k].
-// SLOTS a place, 0: as few as hold all experts. "alone": every place that a token visits counts, samples are
-// nowhere.
+// SLOTS a place, 0: as few as hold all experts. With EVENNESS_PERMILLE every
+// place that a token visits counts: samples are nowhere.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -71,7 +71,7 @@ void Print(const ExpertPlaces& found, double seconds) {
 }
 
 void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
-            bool alone) {
+            const char* evenness) {
   const auto begin = std::chrono::steady_clock::now();
   TokenSets sets(routes.num_experts);
   for (const RouteView& view : routes.samples) sets.AddSample(view, 4096);
@@ -86,7 +86,11 @@ void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_
   const std::vector<uint32_t> even = EvenSlots(routes.num_experts, places);
   problem.slots = slots == 0 ? even : std::vector<uint32_t>(places, slots);
   problem.load_limit.assign(places, total * cap_permille / (1000 * places));
-  if (!alone) problem.sample_share.assign(places, 1);
+  if (evenness == nullptr) {
+    problem.sample_share.assign(places, 1);
+  } else {
+    problem.evenness_permille = static_cast<uint32_t>(std::atoi(evenness));
+  }
   std::vector<uint32_t> start;
   for (uint32_t p = 0; p < places; ++p) start.insert(start.end(), even[p], p);
   const ExpertPlaces found = FindFewestCopies(problem, start, iterations, 1);
@@ -121,13 +125,14 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "search" && argc >= 7) {
     grouter::Search(grouter::Read(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[5]),
-                    std::strtoull(argv[6], nullptr, 10), argc > 7);
+                    std::strtoull(argv[6], nullptr, 10), argc > 7 ? argv[7] : nullptr);
     return 0;
   }
   if (mode == "clusters" && argc == 5) {
     grouter::Clusters(grouter::Read(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]));
     return 0;
   }
-  std::fprintf(stderr, "usage: %s search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [alone]\n", argv[0]);
+  std::fprintf(stderr, "usage: %s search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE]\n",
+               argv[0]);
   return 2;
 }

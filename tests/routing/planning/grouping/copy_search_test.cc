@@ -147,7 +147,7 @@ TEST(CopySearchTest, FindsWhatTryingEverythingFinds) {
     const ExpertPlaces found = FindFewestCopies(problem, InOrder(7, slots), 20000, 3);
     std::vector<uint32_t> places = {0, 0, 0, 1, 1, 2, 2};
     ExpertPlaces best;
-    best.excess = best.copies = UINT64_MAX;
+    best.excess = best.cost = UINT64_MAX;
     do {
       ExpertPlaces other;
       other.experts.resize(3);
@@ -157,6 +157,7 @@ TEST(CopySearchTest, FindsWhatTryingEverythingFinds) {
       other.copies = counted.copies;
       for (uint32_t p = 0; p < 3; ++p)
         other.excess += std::max(counted.load[p], problem.load_limit[p]) - problem.load_limit[p];
+      other.cost = other.copies;
       if (other.BetterThan(best)) best = other;
     } while (std::next_permutation(places.begin(), places.end()));
     EXPECT_EQ(found.excess, best.excess);
@@ -169,7 +170,8 @@ TEST(CopySearchTest, MoreIterationsAreNeverWorse) {
   const SmallRun run = RandomRun(24, 20, 4, &random);
   for (bool samples_stay : {false, true}) {
     const std::vector<uint32_t> slots = {8, 8, 9, 7};
-    const CopyProblem problem = Problem(run, slots, samples_stay);
+    CopyProblem problem = Problem(run, slots, samples_stay);
+    problem.evenness_permille = samples_stay ? 300 : 0;
     ExpertPlaces last = FindFewestCopies(problem, InOrder(24, slots), 0, 1);
     for (uint64_t iterations = 1; iterations < 40000; iterations = iterations * 2 + 3) {
       const ExpertPlaces next = FindFewestCopies(problem, InOrder(24, slots), iterations, 1);
@@ -177,6 +179,27 @@ TEST(CopySearchTest, MoreIterationsAreNeverWorse) {
       last = next;
     }
   }
+}
+
+TEST(CopySearchTest, EvenLoadInEachSliceIsBoughtWithCopiesWhenItIsWorthMore) {
+  // The first half of the samples uses experts 0 and 1, the second half 2 and 3, always both.
+  SmallRun run;
+  run.num_experts = 4;
+  run.sets = TokenSets(4);
+  for (int s = 0; s < 8; ++s) {
+    RouteView view;
+    const std::string ids = s < 4 ? std::string("\x00\x01", 2) : std::string("\x02\x03", 2);
+    view.k = 2;
+    view.num_tokens = 1;
+    view.ids = ids;
+    run.sets.AddSample(view, 1);
+  }
+  run.load = {4, 4, 4, 4};
+  CopyProblem problem = Problem(run, {2, 2}, false);
+  problem.num_slices = 2;
+  EXPECT_EQ(FindFewestCopies(problem, {0, 1, 0, 1}, 500, 1).copies, 8u);
+  problem.evenness_permille = 3000;
+  EXPECT_EQ(FindFewestCopies(problem, {0, 0, 1, 1}, 500, 1).copies, 16u);
 }
 
 TEST(CopySearchTest, EveryInstructionSetFindsTheSamePlaces) {
