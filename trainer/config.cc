@@ -133,6 +133,10 @@ absl::StatusOr<TrainerConfig> TrainerConfig::FromJson(absl::string_view text, ab
     fields.Read("mode", &mode);
     if (mode != "plan" && mode != "learned") problems.push_back("mode is neither plan nor learned");
     config.mode = mode == "learned" ? RoutingMode::kLearned : RoutingMode::kPlan;
+    std::string device = "cpu";
+    fields.Read("device", &device);
+    if (device != "cpu" && device != "cuda") problems.push_back("device is neither cpu nor cuda");
+    config.device = device == "cuda" ? DeviceKind::kCuda : DeviceKind::kCpu;
     if (const Json* model = fields.Find("model")) {
       auto parsed = ModelConfig::FromJson(model->dump(), "model");
       if (parsed.ok()) {

@@ -38,8 +38,15 @@ struct BatchConfig {
   uint32_t num_chunks = 2;  // of a learned router's dispatch
 };
 
+// Where a rank computes.
+enum class DeviceKind : uint8_t {
+  kCpu = 0,
+  kCuda = 1,  // the device of its local rank, NCCL between ranks; needs a build with --config=cuda
+};
+
 struct TrainerConfig {
   RoutingMode mode = RoutingMode::kPlan;
+  DeviceKind device = DeviceKind::kCpu;
   ModelConfig model;
   std::vector<DatasetConfig> datasets;  // one per table of the job; one without a job
   PlansConfig train;

@@ -14,6 +14,8 @@
 #include "io/error.h"
 #include "trainer/collectives/gloo.h"
 #include "trainer/collectives/in_process.h"
+#include "trainer/collectives/nccl.h"
+#include "trainer/device/cuda_device.h"
 #include "trainer/experts/matmul.h"
 
 namespace grouter {
@@ -39,7 +41,7 @@ absl::Status ReadDuration(const char* flag, const std::string& text, std::chrono
 absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
   CLI::App app("Trains a mixture-of-experts language model by plans or with a learned router.",
                "grouter_trainer");
-  std::string config_path, servers, server_timeout, collective_timeout, resume, out;
+  std::string config_path, servers, server_timeout, collective_timeout, resume, out, device;
   uint32_t resident = 0;
   uint64_t num_steps = 0, stop_after = 0;
   app.add_option("--config", config_path, "the run, as JSON (docs/trainer.md)")->required();
@@ -50,6 +52,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
                  "how long a rank waits for another [300s]");
   auto* resident_option = app.add_option("--resident-experts,--resident_experts", resident,
                                          "experts held at once; the others are brought in before need [all]");
+  app.add_option("--device", device, "cpu or cuda [cpu]")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--resume", resume, "'latest' or a checkpoint folder");
   app.add_option("--out", out, "folder for metrics, checkpoints and timeline");
   auto* steps_option = app.add_option("--num-steps,--num_steps", num_steps, "at most so many steps");
@@ -75,6 +78,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   GROUTER_RETURN_IF_ERROR(
       ReadDuration("--collective_timeout", collective_timeout, &config.collective_timeout));
   if (resident_option->count() > 0) config.num_resident_experts = resident;
+  if (!device.empty()) config.device = device == "cuda" ? DeviceKind::kCuda : DeviceKind::kCpu;
   if (!resume.empty()) config.resume = resume;
   if (!out.empty()) config.out = out;
   if (steps_option->count() > 0) config.num_steps = num_steps;
@@ -83,12 +87,19 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   return line;
 }
 
+absl::StatusOr<std::unique_ptr<Device>> MakeDevice(const TrainerConfig& config,
+                                                   const RankEnvironment& environment) {
+  if (config.device == DeviceKind::kCpu) return nullptr;
+  return MakeCudaDevice(environment.local_rank, config.collective_timeout);
+}
+
 absl::StatusOr<std::unique_ptr<Collectives>> MakeWorld(const TrainerConfig& config,
                                                        const RankEnvironment& environment) {
-  if (environment.world_size == 1) return std::move(MakeInProcessCollectives(1)[0]);
   GlooOptions options;
   options.environment = environment;
   options.timeout = config.collective_timeout;
+  if (config.device == DeviceKind::kCuda) return MakeNcclCollectives(options);
+  if (environment.world_size == 1) return std::move(MakeInProcessCollectives(1)[0]);
   return MakeGlooCollectives(options);
 }
 
@@ -127,9 +138,12 @@ int LaunchTrainer(const std::vector<std::string>& arguments,
   const auto environment = ReadRankEnvironment(get);
   if (!environment.ok()) return fail(environment.status());
   SetNumMatMulThreads(config.num_threads);
+  const auto device = MakeDevice(config, *environment);  // outlives the world
+  if (!device.ok()) return fail(device.status());
   auto world = MakeWorld(config, *environment);
   if (!world.ok()) return fail(world.status());
   TrainingHooks hooks;
+  hooks.device = device->get();
   hooks.progress = [&err](uint64_t done, uint64_t total, double loss) {
     if (done % 10 != 0 && done != total) return;
     char text[96];

@@ -3,6 +3,7 @@
 #define GROUTER_TRAINER_LAUNCH_H_
 
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "trainer/collectives/environment.h"
 #include "trainer/config.h"
+#include "trainer/device/device.h"
 #include "trainer/training_run.h"
 
 namespace grouter {
@@ -24,7 +26,12 @@ struct CommandLine {
 // values, each naming the flag.
 absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments);
 
-// One rank alone, or Gloo between the processes of the environment.
+// The device of this rank's processes; null: this machine's processors. FAILED_PRECONDITION for `cuda` in a
+// build without it or on a machine without a device for this rank.
+absl::StatusOr<std::unique_ptr<Device>> MakeDevice(const TrainerConfig& config,
+                                                   const RankEnvironment& environment);
+
+// One rank alone, or Gloo between the processes of the environment; NCCL for devices.
 absl::StatusOr<std::unique_ptr<Collectives>> MakeWorld(const TrainerConfig& config,
                                                        const RankEnvironment& environment);
 

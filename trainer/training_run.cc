@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -479,7 +481,17 @@ absl::StatusOr<TrainingSummary> RunTraining(const TrainerConfig& config, Collect
   if (config.resume == "latest") {
     GROUTER_ASSIGN_OR_RETURN(resolved.resume, LatestCheckpoint(JoinPath(config.out, "checkpoints")));
   }
-  return Run(resolved, world, make_plan_source, hooks).Train();
+  // What LibTorch throws, and memory that is not there, as a value.
+  try {
+    return Run(resolved, world, make_plan_source, hooks).Train();
+  } catch (const std::bad_alloc&) {
+    return Error(absl::StatusCode::kResourceExhausted, "no memory for the model's buffers", "training",
+                 "hold fewer experts resident, use smaller micro-batches, or train on more ranks");
+  } catch (const std::exception& error) {
+    const absl::string_view text = error.what();
+    return Error(absl::StatusCode::kInternal, text.substr(0, text.find('\n')), "training",
+                 "look at the device's state, then resume from the last checkpoint");
+  }
 }
 
 }  // namespace grouter

@@ -91,6 +91,24 @@ TEST(TrainingOnADevice, GivesTheHostsBitsAndWaitsForNothingInsideAStep) {
   }
 }
 
+TEST(TrainingOnADevice, APlansIndicesAreCopiedOnceAStep) {
+  const SmallTraining training(Folder(), {});
+  SmallTraining::JobOptions job;
+  job.num_micro_batches = 3;
+  TrainerConfig config = training.Config("run", job);
+  config.valid.job = "";
+  uint64_t uploads_of_start = 0;
+  for (uint64_t num_steps : {1, 4}) {
+    config.num_steps = num_steps;
+    FakeRanks ranks(1);
+    ASSERT_TRUE(RunRanks(config, 1, training.PlanSources(job), ranks.hooks)[0].ok());
+    EXPECT_EQ(ranks.devices[0]->num_uploads(Stream::kPlans), num_steps);
+    // What the stream of kernels gets from the host is the weights and tables of the start.
+    if (uploads_of_start == 0) uploads_of_start = ranks.devices[0]->num_uploads(Stream::kCompute);
+    EXPECT_EQ(ranks.devices[0]->num_uploads(Stream::kCompute), uploads_of_start);
+  }
+}
+
 TEST(TrainingOnADevice, ALearnedRouterGivesTheHostsBitsAndWaitsInEachLayer) {
   const SmallTraining training(Folder(), {});
   TrainerConfig config = training.LearnedConfig("host");

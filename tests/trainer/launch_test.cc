@@ -46,6 +46,38 @@ TEST(ParseCommandLine, FlagsOverrideTheFile) {
   EXPECT_EQ(config.stop_after, 2u);
 }
 
+TEST(ParseCommandLine, TheDeviceComesFromTheFileOrTheFlag) {
+  const std::string path = WriteConfig(JoinPath(::testing::TempDir(), "device"));
+  EXPECT_EQ(ParseCommandLine({"--config", path})->config.device, DeviceKind::kCpu);
+  EXPECT_EQ(ParseCommandLine({"--config", path, "--device", "cuda"})->config.device, DeviceKind::kCuda);
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseCommandLine({"--config", path, "--device", "tpu"}).status()));
+  auto json = nlohmann::json::parse(FileSystem::Local().ReadFile(path, 1 << 20).value());
+  json["device"] = "cuda";
+  ASSERT_TRUE(WriteFileAtomically(FileSystem::Local(), path, json.dump()).ok());
+  EXPECT_EQ(ParseCommandLine({"--config", path})->config.device, DeviceKind::kCuda);
+  EXPECT_EQ(ParseCommandLine({"--config", path, "--device", "cpu"})->config.device, DeviceKind::kCpu);
+  json["device"] = "gpu";
+  ASSERT_TRUE(WriteFileAtomically(FileSystem::Local(), path, json.dump()).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseCommandLine({"--config", path}).status()));
+}
+
+// In the default build, in the CUDA build without a device, and with fewer devices than ranks on a machine.
+TEST(LaunchTrainer, ADeviceThatIsNotThereIsAWrongConfigurationAndSaysWhatToDo) {
+  const std::string path = WriteConfig(JoinPath(::testing::TempDir(), "no_device"));
+  std::ostringstream out, err;
+  const auto get = [](const char* name) -> const char* {
+    const std::string variable = name;
+    if (variable == "RANK" || variable == "LOCAL_RANK") return "100";
+    return variable == "WORLD_SIZE" ? "101" : nullptr;
+  };
+  EXPECT_EQ(LaunchTrainer({"--config", path, "--device", "cuda"}, get, nullptr, out, err), 2);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_NE(err.str().find("device: cuda"), std::string::npos) << err.str();
+#ifndef USE_C10D_NCCL
+  EXPECT_NE(err.str().find("--config=cuda"), std::string::npos) << err.str();
+#endif
+}
+
 TEST(ParseCommandLine, WrongUseIsAnErrorAndHelpIsNot) {
   EXPECT_TRUE(absl::IsInvalidArgument(ParseCommandLine({}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ParseCommandLine({"--config", "x", "--unknown"}).status()));

@@ -3,6 +3,7 @@
 #ifdef USE_C10D_NCCL
 #include <c10/cuda/CUDAFunctions.h>
 
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -43,11 +44,17 @@ absl::StatusOr<std::unique_ptr<Collectives>> MakeNcclCollectives(const GlooOptio
   };
   try {
     c10::cuda::set_device(device.index());
-    GROUTER_ASSIGN_OR_RETURN(
-        std::unique_ptr<Collectives> world,
-        MakeC10dCollectives(MakeRendezvousStore(options), static_cast<int>(environment.rank),
-                            static_cast<int>(environment.world_size), std::move(make_backend), device,
-                            timeout));
+    // One rank has nobody to meet.
+    c10::intrusive_ptr<c10d::Store> store;
+    if (environment.world_size == 1) {
+      store = c10::make_intrusive<c10d::HashStore>();
+    } else {
+      store = MakeRendezvousStore(options);
+    }
+    GROUTER_ASSIGN_OR_RETURN(std::unique_ptr<Collectives> world,
+                             MakeC10dCollectives(std::move(store), static_cast<int>(environment.rank),
+                                                 static_cast<int>(environment.world_size),
+                                                 std::move(make_backend), device, timeout));
     // Communicators are made by the first call: meet now, not in the first step.
     GROUTER_RETURN_IF_ERROR(world->Barrier());
     return world;

@@ -174,9 +174,11 @@ void FakeDevice::RunUntil(const DeviceEventPtr& event) {
 
 void FakeDevice::Upload(Stream stream, void* to, const void* from, uint64_t num_bytes) {
   if (num_bytes == 0) return;
-  if (stream != Stream::kCompute) return Put(stream, [=] { std::memcpy(to, from, num_bytes); });
-  const DeviceScope scope(*this);
-  std::memcpy(to, from, num_bytes);
+  {
+    const MutexLock lock(&mutex_);
+    ++queues_[stream].num_uploads;
+  }
+  Copy(stream, to, from, num_bytes);
 }
 
 void FakeDevice::Download(Stream stream, void* to, const void* from, uint64_t num_bytes) {
@@ -188,7 +190,10 @@ void FakeDevice::Download(Stream stream, void* to, const void* from, uint64_t nu
 }
 
 void FakeDevice::Copy(Stream stream, void* to, const void* from, uint64_t num_bytes) {
-  Upload(stream, to, from, num_bytes);
+  if (num_bytes == 0) return;
+  if (stream != Stream::kCompute) return Put(stream, [=] { std::memcpy(to, from, num_bytes); });
+  const DeviceScope scope(*this);
+  std::memcpy(to, from, num_bytes);
 }
 
 void FakeDevice::Zero(Stream stream, void* memory, uint64_t num_bytes) {
@@ -237,6 +242,12 @@ bool FakeDevice::IsInsideAStep() const {
 uint64_t FakeDevice::num_waits() const {
   const MutexLock lock(&mutex_);
   return num_waits_;
+}
+
+uint64_t FakeDevice::num_uploads(Stream stream) const {
+  const MutexLock lock(&mutex_);
+  const auto it = queues_.find(stream);
+  return it == queues_.end() ? 0 : it->second.num_uploads;
 }
 
 uint64_t FakeDevice::num_waits_inside_steps() const {

@@ -42,12 +42,15 @@ class FakeDevice : public Device {
   // optimizer was launched.
   uint64_t num_waits() const;
   uint64_t num_waits_inside_steps() const;
+  // Copies from the host that were queued on the stream.
+  uint64_t num_uploads(Stream stream) const;
 
  private:
   // Everything queued on one stream: a number, and what is left to be done.
   struct Queue {
     uint64_t num_queued = 0;
     uint64_t num_done = 0;
+    uint64_t num_uploads = 0;
     std::deque<std::function<void()>> left;
   };
   void Put(Stream stream, std::function<void()> work);
