@@ -28,6 +28,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
   if (options->causality == "document_bidirectional") import.causality = Causality::kDocumentBidirectional;
   if (options->causality == "packed_bidirectional") import.causality = Causality::kPackedBidirectional;
   import.markers.negative = !options->positive_only;
+  import.scan_progress = terminal.Progress("looking through the input", "ids, sequences or bytes");
   import.progress = terminal.Progress("importing", "tokens");
   GROUTER_ASSIGN_OR_RETURN(const ImportReport report, ImportTable(import));
   std::string people =
