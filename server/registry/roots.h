@@ -28,7 +28,8 @@ struct RootContents {
 };
 
 // Walks the roots. Damaged or unreadable artefacts are left out; of two with one digest the first in byte
-// order stays, but a plain table goes before a packed one. Symbolic links are not followed, so nothing outside a root is reached.
+// order stays, but a plain table goes before a packed one. Symbolic links are not followed, so nothing
+// outside a root is reached.
 RootContents ScanRoots(const std::vector<std::string>& roots, FileSystem& files);
 
 }  // namespace grouter
