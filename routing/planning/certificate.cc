@@ -1,6 +1,7 @@
 #include "routing/planning/certificate.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -51,6 +52,9 @@ struct Neighbours {
   }
 };
 
+// In place of a place: an expert with several slots.
+constexpr uint32_t kSeveral = UINT32_MAX;
+
 // Checks one layer group of one rank's plan.
 class GroupCheck {
  public:
@@ -62,10 +66,15 @@ class GroupCheck {
         group_(group),
         ep_size_(draft_.ep_size),
         self_(plan.rank % ep_size_),
-        neighbours_(draft_.topology, plan.rank - self_, ep_size_) {}
+        neighbours_(draft_.topology, plan.rank - self_, ep_size_),
+        counts_copies_(draft_.protocol == DispatchProtocol::kCopyPerExpert ? 1 : 0) {}
 
   absl::Status Run(uint64_t* pairs_sent, uint64_t* pairs_received) {
     if (layer_.ep_size() != ep_size_) return Wrong("the placement has another ep_size");
+    for (uint32_t e = 0; e < layer_.num_experts(); ++e) {
+      const auto slots = layer_.SlotsOf(e);
+      place_of_expert_.push_back(slots.size() > 1 ? kSeveral : PlaceOf(slots[0]));
+    }
     GROUTER_RETURN_IF_ERROR(Expect("the number of chunks", group_.chunks.size(), draft_.batch.num_chunks));
     GROUTER_RETURN_IF_ERROR(Expect("the number of routes", group_.routes.size(), plan_.samples.size()));
     for (size_t s = 0; s < group_.routes.size(); ++s)
@@ -107,10 +116,22 @@ class GroupCheck {
     return Expect("the length of forward_recv_splits", chunk.forward_recv_splits.size(), forward);
   }
 
-  // Walks this rank's own tokens, as the trainer will, and counts what leaves.
-  absl::Status CheckSent(const ChunkPlan& chunk, uint64_t* pairs_sent) {
-    std::vector<std::pair<uint32_t, uint32_t>> queue_of(layer_.num_experts(), {0, 0});  // quotas [begin, end)
-    std::vector<uint32_t> left;
+  // What leaves this rank in one chunk, counted token by token as the trainer will send it.
+  struct Sent {
+    std::vector<uint32_t> pairs;     // [experts] with one slot
+    std::vector<uint32_t> rows;      // [places]
+    std::vector<uint32_t> by_quota;  // [slots of this rank] pairs kept of experts with several
+    std::vector<uint64_t> token_of_expert, token_of_place;  // the last one seen, from 1
+    std::vector<std::pair<uint32_t, uint32_t>> queue_of;    // [experts] quotas [begin, end) not used up
+    std::vector<uint32_t> left;                             // [quotas]
+  };
+
+  // Where a row for an expert goes, as the protocol counts rows: its rank, or its machine.
+  uint32_t PlaceOf(SlotRef slot) const { return per_node() ? neighbours_.machine[slot.rank] : slot.rank; }
+  bool per_node() const { return draft_.protocol == DispatchProtocol::kOncePerNode; }
+
+  absl::Status ReadQuotas(const ChunkPlan& chunk, Sent* sent) const {
+    sent->queue_of.assign(layer_.num_experts(), {0, 0});
     for (size_t i = 0; i < chunk.quotas.size(); ++i) {
       const ReplicaQuota& quota = chunk.quotas[i];
       if (quota.expert >= layer_.num_experts() || quota.global_slot >= layer_.num_slots()) {
@@ -124,65 +145,109 @@ class GroupCheck {
                      chunk.quotas[i - 1].global_slot >= quota.global_slot))) {
         return Wrong("quotas are not in order");
       }
-      if (queue_of[quota.expert].second == 0) queue_of[quota.expert].first = static_cast<uint32_t>(i);
-      queue_of[quota.expert].second = static_cast<uint32_t>(i) + 1;
-      left.push_back(quota.num_tokens);
+      auto& queue = sent->queue_of[quota.expert];
+      if (queue.second == 0) queue.first = static_cast<uint32_t>(i);
+      queue.second = static_cast<uint32_t>(i) + 1;
+      sent->left.push_back(quota.num_tokens);
     }
-    const bool per_copy = draft_.protocol == DispatchProtocol::kCopyPerExpert;
-    const bool per_node = draft_.protocol == DispatchProtocol::kOncePerNode;
-    std::vector<uint32_t> rows(ep_size_, 0), kept(layer_.num_slots(self_), 0);
-    std::vector<uint64_t> stamp(std::max<size_t>(ep_size_, neighbours_.count.size()), UINT64_MAX);
-    std::vector<uint64_t> expert_stamp(layer_.num_experts(), UINT64_MAX);
+    return absl::OkStatus();
+  }
+
+  // The slot a replicated expert's next pair goes to.
+  absl::StatusOr<SlotRef> NextSlot(const ChunkPlan& chunk, uint32_t expert, Sent* sent) const {
+    auto& queue = sent->queue_of[expert];
+    while (queue.first < queue.second && sent->left[queue.first] == 0) ++queue.first;
+    if (queue.first == queue.second) return Wrong("the quotas of expert ", expert, " are too small");
+    --sent->left[queue.first];
+    return layer_.FromGlobalSlot(chunk.quotas[queue.first].global_slot);
+  }
+
+  // Tokens [from, to) of a sample; `number` is the first one's, from 1.
+  template <typename Id>
+  absl::Status Walk(const ChunkPlan& chunk, const RouteView& view, uint32_t from, uint32_t to,
+                    uint64_t number, Sent* sent, uint64_t* pairs_sent) const {
+    const bool all_k = view.num_topk.empty() && view.missing.empty();
+    const uint32_t num_experts = layer_.num_experts();
+    uint64_t* token_of_expert = sent->token_of_expert.data();
+    uint64_t* token_of_place = sent->token_of_place.data();
+    uint32_t* rows = sent->rows.data();
+    uint32_t* pairs = sent->pairs.data();
+    const char* ids = view.ids.data() + uint64_t{from} * view.k * sizeof(Id);
+    for (uint32_t t = from; t < to; ++t, ++number, ids += size_t{view.k} * sizeof(Id)) {
+      const uint32_t k = all_k ? view.k : view.NumTopk(t);
+      if (k > view.k) return Wrong("a token has ", k, " of ", view.k, " experts");
+      *pairs_sent += k;
+      for (uint32_t j = 0; j < k; ++j) {
+        Id expert;
+        std::memcpy(&expert, ids + j * sizeof(Id), sizeof(Id));
+        if (expert >= num_experts) return Wrong("a route names expert ", expert);
+        if (token_of_expert[expert] == number)
+          return Wrong("token ", number - 1, " has expert ", expert, " twice");
+        token_of_expert[expert] = number;
+        uint32_t place = place_of_expert_[expert];
+        if (place == kSeveral) {
+          GROUTER_ASSIGN_OR_RETURN(const SlotRef slot, NextSlot(chunk, expert, sent));
+          if (slot.rank == self_) ++sent->by_quota[slot.slot];
+          place = PlaceOf(slot);
+        } else {
+          ++pairs[expert];
+        }
+        rows[place] += token_of_place[place] != number ? 1 : counts_copies_;
+        token_of_place[place] = number;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSent(const ChunkPlan& chunk, uint64_t* pairs_sent) const {
+    const uint32_t num_places = per_node() ? static_cast<uint32_t>(neighbours_.count.size()) : ep_size_;
+    Sent sent;
+    sent.pairs.assign(layer_.num_experts(), 0);
+    sent.rows.assign(num_places, 0);
+    sent.by_quota.assign(layer_.num_slots(self_), 0);
+    sent.token_of_expert.assign(layer_.num_experts(), 0);
+    sent.token_of_place.assign(num_places, 0);
+    GROUTER_RETURN_IF_ERROR(ReadQuotas(chunk, &sent));
     const uint64_t end = uint64_t{chunk.first_token} + chunk.num_tokens;
     for (size_t s = 0; s < plan_.samples.size(); ++s) {
       const PlannedSample& sample = plan_.samples[s];
       const RouteView& view = group_.routes[s];
       const uint64_t from = std::max<uint64_t>(sample.first_token, chunk.first_token);
       const uint64_t to = std::min<uint64_t>(uint64_t{sample.first_token} + sample.length, end);
-      for (uint64_t token = from; token < to; ++token) {
-        const uint32_t t = static_cast<uint32_t>(token - sample.first_token);
-        const uint32_t k = view.NumTopk(t);
-        if (k > view.k) return Wrong("a token has ", k, " of ", view.k, " experts");
-        for (uint32_t j = 0; j < k; ++j) {
-          const uint32_t expert = view.Id(t, j);
-          if (expert >= layer_.num_experts()) return Wrong("a route names expert ", expert);
-          if (expert_stamp[expert] == token) return Wrong("token ", token, " has expert ", expert, " twice");
-          expert_stamp[expert] = token;
-          SlotRef slot = layer_.SlotsOf(expert)[0];
-          if (layer_.SlotsOf(expert).size() > 1) {
-            auto& queue = queue_of[expert];
-            while (queue.first < queue.second && left[queue.first] == 0) ++queue.first;
-            if (queue.first == queue.second) return Wrong("the quotas of expert ", expert, " are too small");
-            --left[queue.first];
-            slot = layer_.FromGlobalSlot(chunk.quotas[queue.first].global_slot);
-          }
-          ++*pairs_sent;
-          if (slot.rank == self_) ++kept[slot.slot];
-          if (per_copy) {
-            ++rows[slot.rank];
-            continue;
-          }
-          const uint32_t machine = neighbours_.machine[slot.rank];
-          uint64_t& last = stamp[per_node ? machine : slot.rank];
-          if (last == token) continue;
-          last = token;
-          ++rows[per_node
-                     ? neighbours_.lowest[machine] + neighbours_.index[self_] % neighbours_.count[machine]
-                     : slot.rank];
-        }
-      }
+      if (from >= to) continue;
+      const uint32_t first = static_cast<uint32_t>(from - sample.first_token);
+      const uint32_t last = static_cast<uint32_t>(to - sample.first_token);
+      GROUTER_RETURN_IF_ERROR(view.id_width == 1
+                                  ? Walk<uint8_t>(chunk, view, first, last, from + 1, &sent, pairs_sent)
+                                  : Walk<uint16_t>(chunk, view, first, last, from + 1, &sent, pairs_sent));
     }
-    for (uint32_t rest : left) {
+    return CompareSent(chunk, sent);
+  }
+
+  absl::Status CompareSent(const ChunkPlan& chunk, const Sent& sent) const {
+    for (uint32_t rest : sent.left) {
       if (rest != 0) return Wrong("quotas name more tokens than there are");
     }
+    std::vector<uint32_t> rows(ep_size_, 0);
+    for (uint32_t place = 0; place < sent.rows.size(); ++place) {
+      const uint32_t rank =
+          !per_node() ? place
+                      : neighbours_.lowest[place] + neighbours_.index[self_] % neighbours_.count[place];
+      rows[rank] += sent.rows[place];
+    }
     for (uint32_t r = 0; r < ep_size_; ++r) {
-      GROUTER_RETURN_IF_ERROR(Expect(absl::StrCat("send_splits[", r, "]"), chunk.send_splits[r], rows[r]));
+      if (chunk.send_splits[r] != rows[r])
+        return Expect(absl::StrCat("send_splits[", r, "]"), chunk.send_splits[r], rows[r]);
     }
-    for (uint32_t slot = 0; slot < kept.size(); ++slot) {
-      GROUTER_RETURN_IF_ERROR(Expect(absl::StrCat("this rank's own pairs in slot ", slot),
-                                     chunk.recv_counts[size_t{self_} * kept.size() + slot], kept[slot]));
+    const uint32_t* kept = &chunk.recv_counts[size_t{self_} * sent.by_quota.size()];
+    for (uint32_t slot = 0; slot < sent.by_quota.size(); ++slot) {
+      const uint32_t expert = layer_.ExpertAt(SlotRef{self_, slot});
+      uint32_t counted = sent.by_quota[slot];
+      if (expert != kEmptySlot && place_of_expert_[expert] != kSeveral) counted += sent.pairs[expert];
+      if (kept[slot] != counted)
+        return Expect(absl::StrCat("this rank's own pairs in slot ", slot), kept[slot], counted);
     }
-    if (per_node) return absl::OkStatus();
+    if (per_node()) return absl::OkStatus();
     return Expect("recv_splits from itself", chunk.recv_splits[self_], rows[self_]);
   }
 
@@ -205,7 +270,7 @@ class GroupCheck {
       const uint64_t rows = chunk.recv_splits[source];
       switch (draft_.protocol) {
         case DispatchProtocol::kCopyPerExpert:
-          GROUTER_RETURN_IF_ERROR(Expect(absl::StrCat("recv_splits[", source, "]"), rows, pairs));
+          if (rows != pairs) return Expect(absl::StrCat("recv_splits[", source, "]"), rows, pairs);
           break;
         case DispatchProtocol::kOncePerRank:
           if (rows > pairs || rows < most) {
@@ -258,6 +323,8 @@ class GroupCheck {
   const uint32_t ep_size_;
   const uint32_t self_;
   const Neighbours neighbours_;
+  const uint32_t counts_copies_;  // rows that a token's second pair for a place adds
+  std::vector<uint32_t> place_of_expert_;
 };
 
 absl::Status CheckFits(const JobSpec& spec, const Placement& placement, const MicroBatchPlan& plan) {

@@ -41,7 +41,9 @@ struct ResidencyPlan {
 // The device starts empty (a step changes every expert's values) and ends written back. When room is needed,
 // the resident expert whose next group of use is farthest leaves (Belady 1966), among equals one that
 // backward has not touched, then the lowest (layer, slot). Within a group the residents are used first.
-// Fewest fetches where a group fits.
+// Fewest fetches where a group fits and nothing is written back. With write-backs, an expert that backward
+// touched and will touch again counts as nearer, since it would be written twice: by three degrees of
+// reluctance, of which the plan of fewest bytes is taken.
 ResidencyPlan PlanResidency(const std::vector<AccessGroup>& groups, const ResidencyOptions& options);
 
 }  // namespace grouter

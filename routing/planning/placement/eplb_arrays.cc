@@ -15,24 +15,34 @@ EplbArrays ToEplbArrays(const Placement& placement) {
     GROUTER_CHECK(layer.num_experts() == placement[0].num_experts());
     arrays.num_slots = layer.num_slots();
     arrays.num_experts = layer.num_experts();
-    for (uint32_t e = 0; e < layer.num_experts(); ++e) {
-      arrays.most_copies = std::max(arrays.most_copies, static_cast<uint32_t>(layer.SlotsOf(e).size()));
-    }
-  }
-  for (const LayerPlacement& layer : placement) {
     for (uint32_t slot = 0; slot < layer.num_slots(); ++slot) {
       const uint32_t expert = layer.ExpertAt(layer.FromGlobalSlot(slot));
       arrays.phy2log.push_back(expert == kEmptySlot ? -1 : static_cast<int32_t>(expert));
     }
     for (uint32_t e = 0; e < layer.num_experts(); ++e) {
-      const auto slots = layer.SlotsOf(e);
-      arrays.logcnt.push_back(static_cast<int32_t>(slots.size()));
-      for (uint32_t i = 0; i < arrays.most_copies; ++i) {
-        arrays.log2phy.push_back(i < slots.size() ? static_cast<int32_t>(layer.GlobalSlot(slots[i])) : -1);
-      }
+      arrays.logcnt.push_back(static_cast<int32_t>(layer.SlotsOf(e).size()));
     }
   }
+  FillCopies(&arrays);
   return arrays;
+}
+
+void FillCopies(EplbArrays* arrays) {
+  arrays->most_copies = 0;
+  for (int32_t copies : arrays->logcnt) {
+    arrays->most_copies = std::max(arrays->most_copies, static_cast<uint32_t>(copies));
+  }
+  arrays->log2phy.assign(arrays->logcnt.size() * arrays->most_copies, -1);
+  std::vector<uint32_t> next(arrays->num_experts);
+  for (uint32_t l = 0; l < arrays->num_layers; ++l) {
+    std::fill(next.begin(), next.end(), 0);
+    int32_t* log2phy = arrays->log2phy.data() + size_t{l} * arrays->num_experts * arrays->most_copies;
+    for (uint32_t slot = 0; slot < arrays->num_slots; ++slot) {
+      const int32_t expert = arrays->phy2log[size_t{l} * arrays->num_slots + slot];
+      if (expert < 0) continue;
+      log2phy[size_t(expert) * arrays->most_copies + next[expert]++] = static_cast<int32_t>(slot);
+    }
+  }
 }
 
 absl::StatusOr<Placement> FromEplbArrays(const EplbArrays& arrays, uint32_t ep_size) {

@@ -24,6 +24,9 @@ struct EplbArrays {
 // REQUIRES: layers with equal numbers of experts and slots.
 EplbArrays ToEplbArrays(const Placement& placement);
 
+// Fills in most_copies and log2phy of arrays whose other fields are given.
+void FillCopies(EplbArrays* arrays);
+
 // From phy2log alone; slots are dealt to `ep_size` ranks in equal runs. INVALID_ARGUMENT when they cannot be,
 // or when a layer is no placement (an expert without a slot, two copies on one rank).
 absl::StatusOr<Placement> FromEplbArrays(const EplbArrays& arrays, uint32_t ep_size);

@@ -5,11 +5,14 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import assignment
+import joint_node
 import microstep
+import prefetch
+import replicas
 import rows
 
 # A module a family of metrics: measure(area) verifies, then adds its rows. area.folder: the programs built here.
-FAMILIES = (microstep, assignment)
+FAMILIES = (microstep, assignment, replicas, joint_node, prefetch)
 
 area = rows.Area("planner", __doc__)
 area.folder = rows.build("//tests/bench/planner:all")
