@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "trainer/device/device.h"
 #include "trainer/experts/matmul.h"
 
 namespace grouter {
@@ -192,7 +193,7 @@ uint64_t MeasureMatMulFlops(uint32_t ranks_on_node, uint32_t rounds,
   std::vector<uint64_t> times;
   for (uint32_t round = 0; round <= rounds; ++round) {
     const uint64_t begin = now_ns();
-    MatMul({a.data(), kRows, kInner}, {b.data(), kInner, kCols}, out.data());
+    MatMul(CpuDevice(), {a.data(), kRows, kInner}, {b.data(), kInner, kCols}, out.data());
     if (round > 0) times.push_back(now_ns() - begin);  // the first brings in the library
   }
   return std::max<uint64_t>(kFlops * 1'000'000'000 / std::max<uint64_t>(Median(std::move(times)), 1), 1);
