@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -165,7 +166,8 @@ class Source : public GrpcPlanSource {
 
   void PrepareContext(grpc::ClientContext* context, Clock::time_point deadline) const {
     const auto left = std::min<Clock::duration>(deadline - Clock::now(), options_.call_timeout);
-    context->set_deadline(std::chrono::system_clock::now() + left);
+    // A span: no jump of the wall clock shortens or stretches it.
+    context->set_deadline(gpr_time_from_millis(left / std::chrono::milliseconds(1), GPR_TIMESPAN));
     if (!options_.traceparent.empty()) context->AddMetadata("traceparent", options_.traceparent);
   }
 
@@ -585,6 +587,8 @@ bool Source::SleepUnlessClosed(std::chrono::milliseconds time) {
 }
 
 void Source::Drive() {
+  const std::set<std::string> all(options_.servers.begin(), options_.servers.end());
+  std::set<std::string> lacking;  // servers that do not know the job's planner version
   bool registered_here = false;
   while (true) {
     absl::Status status;
@@ -592,7 +596,10 @@ void Source::Drive() {
     if (!registered_here) {
       status = Register(channel);
       registered_here = status.ok();
-      if (status.ok()) servers_.Answered();
+      if (status.ok()) {
+        servers_.Answered();
+        lacking.clear();
+      }
     }
     if (status.ok()) {
       {
@@ -610,7 +617,9 @@ void Source::Drive() {
         if (status.ok() || absl::IsAborted(status)) continue;
       }
     }
-    const bool is_final = IsFinal(status);
+    // While servers are upgraded one by one, some know the version and others do not.
+    if (absl::IsUnimplemented(status)) lacking.insert(servers_.current());
+    const bool is_final = absl::IsUnimplemented(status) ? lacking == all : IsFinal(status);
     {
       MutexLock lock(&mutex_);
       if (closed_) return;

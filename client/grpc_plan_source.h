@@ -50,7 +50,8 @@ class GrpcPlanSource : public PlanSource {
 };
 
 // Registers the job with the first server that answers: waits up to server_timeout. INVALID_ARGUMENT and
-// FAILED_PRECONDITION as the server gives them (the job is wrong), UNAVAILABLE naming every server tried.
+// FAILED_PRECONDITION as the server gives them (the job is wrong), UNIMPLEMENTED when no server has the job's
+// planner version, UNAVAILABLE naming every server tried.
 // Plans then come by one stream ahead of the calls; it starts at the first step asked for.
 absl::StatusOr<std::unique_ptr<GrpcPlanSource>> ConnectPlanSource(GrpcPlanSourceOptions options);
 

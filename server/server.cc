@@ -160,8 +160,9 @@ class GrouterServer : public Server {
       grpc_->GetHealthCheckService()->Shutdown();  // a health Watch would hold the shutdown to its deadline
       const auto left =
           std::max(std::chrono::steady_clock::duration(0), until - std::chrono::steady_clock::now());
-      grpc_->Shutdown(std::chrono::system_clock::now() +
-                      std::min<std::chrono::steady_clock::duration>(left, kCallsEnd));
+      const std::chrono::milliseconds calls_end =
+          std::min(std::chrono::duration_cast<std::chrono::milliseconds>(left), kCallsEnd);
+      grpc_->Shutdown(gpr_time_from_millis(calls_end.count(), GPR_TIMESPAN));
     }
     planners_.Stop();
     searches_.Stop();

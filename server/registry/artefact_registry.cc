@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "spdlog/spdlog.h"
 
 namespace grouter {
 namespace {
@@ -186,9 +187,15 @@ absl::Status ArtefactRegistry::StoreSchedule(const PlacementSchedule& schedule) 
   if (roots_.empty())
     return Error(absl::StatusCode::kFailedPrecondition, "the server has no root to store under");
   const std::string folder = JoinPath(roots_.front(), "schedules");
-  GROUTER_RETURN_IF_ERROR(files_.MakeFolders(folder));
   const std::string bytes = schedule.Encode();
-  return WriteFileAtomically(files_, JoinPath(folder, Sha256(bytes).Hex() + kScheduleSuffix), bytes);
+  const std::string name = Sha256(bytes).Hex() + kScheduleSuffix;
+  absl::Status stored = files_.MakeFolders(folder);
+  if (stored.ok()) stored = WriteFileAtomically(files_, JoinPath(folder, name), bytes);
+  if (stored.ok()) return stored;
+  spdlog::error("event=schedule_not_stored reason=\"{}\"", std::string(stored.message()));
+  // The path stays in this process.
+  return Error(stored.code(), "the placement schedule cannot be stored", JoinPath("schedules", name),
+               "See the server's log; free space under its first root.");
 }
 
 }  // namespace grouter

@@ -1,10 +1,12 @@
-// A bound on calls that stay open: watches and long-running calls.
+// What calls that stay open share, watches and long-running calls: a bound on their number, and a timer.
 #ifndef GROUTER_SERVER_SERVICE_CALL_LIMITS_H_
 #define GROUTER_SERVER_SERVICE_CALL_LIMITS_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+
+#include "server/service/timer.h"
 
 namespace grouter {
 
@@ -22,11 +24,13 @@ class WatchLimit {
     return std::shared_ptr<void>(this, [](void* self) { --static_cast<WatchLimit*>(self)->open_; });
   }
   uint32_t open() const { return open_; }
+  Timer* timer() { return &timer_; }
   std::atomic<bool> draining{false};
 
  private:
   const uint32_t max_open_;
   std::atomic<uint32_t> open_{0};
+  Timer timer_;
 };
 
 }  // namespace grouter

@@ -148,7 +148,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::LoadTable(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadTable(grpc::CallbackServerContext*,
                                                           const v1::UnloadTableRequest* request,
                                                           v1::UnloadTableResponse*) {
-  return new DrainReactor(DrainTime(request->mode(), request->drain_deadline_ms()),
+  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
                           [this, hex = request->digest()]() -> absl::Status {
                             GROUTER_ASSIGN_OR_RETURN(const Digest digest,
                                                      Match(artefacts_->ListTables(), hex, "table"));
@@ -190,7 +190,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::LoadSchedule(grpc::CallbackServerC
 grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadSchedule(grpc::CallbackServerContext*,
                                                              const v1::UnloadScheduleRequest* request,
                                                              v1::UnloadScheduleResponse*) {
-  return new DrainReactor(DrainTime(request->mode(), request->drain_deadline_ms()),
+  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
                           [this, hex = request->digest()]() -> absl::Status {
                             GROUTER_ASSIGN_OR_RETURN(const Digest digest, Match(artefacts_->ListSchedules(),
                                                                                 hex, "placement schedule"));
@@ -262,7 +262,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ForgetJob(grpc::CallbackServerCont
                                                         const v1::ForgetJobRequest* request,
                                                         v1::ForgetJobResponse*) {
   const bool drain = request->mode() == v1::UNLOAD_MODE_DRAIN;
-  return new DrainReactor(DrainTime(request->mode(), request->drain_deadline_ms()),
+  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
                           [this, drain, hex = request->digest()]() -> absl::Status {
                             GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(hex));
                             if (drain) job->draining = true;
@@ -300,8 +300,10 @@ grpc::ServerWriteReactor<v1::PlanPlacementResponse>* CatalogServiceImpl::PlanPla
   };
   const absl::Status refused = begin();
   if (!refused.ok())
-    return new Stream(kSearchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
-  return new Stream(kSearchInterval, [permit, search, this]() -> Stream::Turn {
+    return new Stream(watches_->timer(), kSearchInterval, [refused] {
+      return Stream::Turn{absl::nullopt, refused};
+    });
+  return new Stream(watches_->timer(), kSearchInterval, [permit, search, this]() -> Stream::Turn {
     Stream::Turn turn;
     turn.message.emplace();
     turn.message->set_elapsed_ms((std::chrono::steady_clock::now() - search->begun) /

@@ -10,21 +10,24 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "grpcpp/alarm.h"
 #include "grpcpp/support/server_callback.h"
 #include "proto/status.h"
+#include "server/service/timer.h"
 
 namespace grouter {
 
 inline constexpr std::chrono::milliseconds kLongestDrain(600000);
+inline constexpr std::chrono::milliseconds kBetweenAttempts(50);
 
 // `attempt` answers FAILED_PRECONDITION while there are users; any other answer ends the call. At the
 // deadline (zero: at once) the last answer is final, DEADLINE_EXCEEDED when there was time to wait. Deletes
 // itself. A caller that leaves ends the waiting at the next attempt.
 class DrainReactor : public grpc::ServerUnaryReactor {
  public:
-  DrainReactor(std::chrono::milliseconds wait, std::function<absl::Status()> attempt)
-      : waits_(wait.count() > 0),
+  // `timer` outlives this.
+  DrainReactor(Timer* timer, std::chrono::milliseconds wait, std::function<absl::Status()> attempt)
+      : timer_(timer),
+        waits_(wait.count() > 0),
         deadline_(std::chrono::steady_clock::now() + std::min(wait, kLongestDrain)),
         attempt_(std::move(attempt)) {
     Try();
@@ -41,14 +44,14 @@ class DrainReactor : public grpc::ServerUnaryReactor {
     if (std::chrono::steady_clock::now() >= deadline_) {
       return Finish(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, std::string(status.message())));
     }
-    alarm_.Set(std::chrono::system_clock::now() + std::chrono::milliseconds(50), [this](bool) { Try(); });
+    timer_->Set(Timer::Clock::now() + kBetweenAttempts, [this] { Try(); });
   }
 
+  Timer* const timer_;
   const bool waits_;
   const std::chrono::steady_clock::time_point deadline_;
   const std::function<absl::Status()> attempt_;
   std::atomic<bool> cancelled_{false};
-  grpc::Alarm alarm_;
 };
 
 }  // namespace grouter

@@ -10,10 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
-#include "grpcpp/alarm.h"
 #include "grpcpp/support/server_callback.h"
 #include "io/mutex.h"
 #include "proto/status.h"
+#include "server/service/timer.h"
 
 namespace grouter {
 
@@ -28,8 +28,9 @@ class PeriodicStream : public grpc::ServerWriteReactor<Message> {
   };
   using NextFn = std::function<Turn()>;
 
-  PeriodicStream(std::chrono::milliseconds interval, NextFn next)
-      : interval_(interval), next_(std::move(next)) {
+  // `timer` outlives this.
+  PeriodicStream(Timer* timer, std::chrono::milliseconds interval, NextFn next)
+      : timer_(timer), interval_(interval), next_(std::move(next)) {
     TakeTurn();
   }
 
@@ -41,7 +42,7 @@ class PeriodicStream : public grpc::ServerWriteReactor<Message> {
   void OnCancel() override {
     MutexLock lock(&mutex_);
     cancelled_ = true;
-    if (sleeping_) alarm_.Cancel();
+    if (sleeping_) timer_->Hurry(alarm_);
   }
   void OnDone() override { delete this; }
 
@@ -63,7 +64,7 @@ class PeriodicStream : public grpc::ServerWriteReactor<Message> {
       cancelled = cancelled_;
       if (!cancelled) {
         sleeping_ = true;
-        alarm_.Set(std::chrono::system_clock::now() + interval_, [this](bool) { WakeUp(); });
+        alarm_ = timer_->Set(Timer::Clock::now() + interval_, [this] { WakeUp(); });
       }
     }
     if (cancelled) FinishOnce(absl::CancelledError("the client left"));
@@ -80,12 +81,13 @@ class PeriodicStream : public grpc::ServerWriteReactor<Message> {
   }
   void FinishOnce(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
 
+  Timer* const timer_;
   const std::chrono::milliseconds interval_;
   const NextFn next_;
   Message message_;
   absl::optional<absl::Status> end_;
-  grpc::Alarm alarm_;
   Mutex mutex_;
+  Timer::Id alarm_ ABSL_GUARDED_BY(mutex_) = 0;
   bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -121,26 +121,30 @@ grpc::ServerWriteReactor<v1::WatchPlacementResponse>* PlanServiceImpl::WatchPlac
   absl::Status refused = job.ok() ? CheckStep(**job, request->step()) : job.status();
   if (permit == nullptr) refused = Error(absl::StatusCode::kResourceExhausted, "too many watches are open");
   if (!refused.ok())
-    return new Stream(kWatchInterval, [refused] { return Stream::Turn{absl::nullopt, refused}; });
+    return new Stream(watches_->timer(), kWatchInterval, [refused] {
+      return Stream::Turn{absl::nullopt, refused};
+    });
   uint32_t next_epoch = (*job)->planner->schedule().EpochOf(request->step());
   bool first = true;
-  return new Stream(kWatchInterval, [permit, job = *job, next_epoch, first, this]() mutable {
-    Stream::Turn turn;
-    const PlacementSchedule& schedule = job->planner->schedule();
-    uint64_t reached = 0;
-    for (const WorkerRecord& worker : job->workers.List())
-      reached = std::max(reached, worker.step_finished.value_or(0));
-    if (next_epoch < schedule.epochs.size() && (first || reached >= schedule.epochs[next_epoch].first_step)) {
-      first = false;
-      turn.message.emplace();
-      *turn.message->mutable_epoch() =
-          ToWire(schedule.epochs[next_epoch], next_epoch, EndOfEpoch(schedule, next_epoch));
-      ++next_epoch;
-    }
-    if (next_epoch >= schedule.epochs.size()) turn.end = absl::OkStatus();
-    if (watches_->draining) turn.end = absl::UnavailableError("the server is draining");
-    return turn;
-  });
+  return new Stream(watches_->timer(), kWatchInterval,
+                    [permit, job = *job, next_epoch, first, this]() mutable {
+                      Stream::Turn turn;
+                      const PlacementSchedule& schedule = job->planner->schedule();
+                      uint64_t reached = 0;
+                      for (const WorkerRecord& worker : job->workers.List())
+                        reached = std::max(reached, worker.step_finished.value_or(0));
+                      if (next_epoch < schedule.epochs.size() &&
+                          (first || reached >= schedule.epochs[next_epoch].first_step)) {
+                        first = false;
+                        turn.message.emplace();
+                        *turn.message->mutable_epoch() =
+                            ToWire(schedule.epochs[next_epoch], next_epoch, EndOfEpoch(schedule, next_epoch));
+                        ++next_epoch;
+                      }
+                      if (next_epoch >= schedule.epochs.size()) turn.end = absl::OkStatus();
+                      if (watches_->draining) turn.end = absl::UnavailableError("the server is draining");
+                      return turn;
+                    });
 }
 
 }  // namespace grouter

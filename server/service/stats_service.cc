@@ -31,11 +31,11 @@ grpc::ServerWriteReactor<v1::WatchStatsResponse>* StatsServiceImpl::WatchStats(
   }
   if (permit == nullptr) refused = Error(absl::StatusCode::kResourceExhausted, "too many watches are open");
   if (!refused.ok()) {
-    return new Stream(std::chrono::milliseconds(1), [refused] {
+    return new Stream(watches_->timer(), std::chrono::milliseconds(1), [refused] {
       return Stream::Turn{absl::nullopt, refused};
     });
   }
-  return new Stream(std::chrono::milliseconds(interval_ms),
+  return new Stream(watches_->timer(), std::chrono::milliseconds(interval_ms),
                     [permit, this, digest = request->job_digest(), load = !request->omit_expert_load()] {
                       Stream::Turn turn;
                       absl::StatusOr<v1::GetStatsResponse> stats = TakeSnapshot(sources_, digest, load);

@@ -1,5 +1,8 @@
 #include "client/grpc_plan_source.h"
 
+#include "absl/strings/str_cat.h"
+#include "grouter/v1/catalog_service.grpc.pb.h"
+#include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 #include "io/mutex.h"
 #include "tests/testing/serving/served_job.h"
@@ -87,6 +90,22 @@ TEST_F(GrpcPlanSourceTest, AWrongJobFailsAtOnce) {
   options.rank = 0;
   options.spec.draft.planner_version = 99;
   EXPECT_EQ(ConnectPlanSource(options).status().code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(GrpcPlanSourceTest, AServerThatLacksThePlannerVersionIsPassedOver) {
+  v1::CatalogService::Service lacking;  // answers every call with UNIMPLEMENTED
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&lacking);
+  const auto old = builder.BuildAndStart();
+  const std::string old_address = absl::StrCat("127.0.0.1:", port);
+  const auto server = testing::StartServer(job_.root);
+  auto source = ConnectPlanSource(Options({old_address, server->addresses()[0]}));
+  ASSERT_TRUE(source.ok()) << source.status();
+  for (uint64_t step = 0; step < 6; ++step) ExpectStep(source->get(), step);
+  EXPECT_EQ(ConnectPlanSource(Options({old_address, old_address})).status().code(),
+            absl::StatusCode::kUnimplemented);
 }
 
 TEST_F(GrpcPlanSourceTest, CarriesOnWithAnEmbeddedPlannerWhenNoServerIsLeft) {

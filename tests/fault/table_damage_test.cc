@@ -56,7 +56,7 @@ void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& dam
   // Both live: they end when asked to.
   for (testing::ServerProcess* server : {&first, &second}) {
     server->Signal(SIGTERM);
-    server->Signal(SIGTERM);
+    server->Signal(SIGINT);  // at once
     EXPECT_EQ(server->Wait(), 0);
   }
 }

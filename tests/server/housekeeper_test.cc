@@ -12,10 +12,10 @@ class HousekeeperTest : public RawClientTest {};
 TEST_F(HousekeeperTest, EvictsAReaderThatAcceptsNothingWithCreditOpen) {
   // More payload than all buffers between server and reader hold.
   testing::ServedJobOptions large;
-  large.num_samples = 24;
-  large.sample_length = 200000;
-  large.samples_per_step = 8;
-  large.num_steps = 2;
+  large.num_samples = 8;
+  large.sample_length = 300000;
+  large.samples_per_step = 4;
+  large.num_steps = 1;
   large.second_epoch_at = 0;
   job_ = testing::MakeServedJob(large);
   server::ServerConfig config = testing::TestConfig(job_.root);

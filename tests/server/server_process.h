@@ -17,6 +17,7 @@ class ServerProcess {
   explicit ServerProcess(const std::vector<std::string>& arguments);
   ~ServerProcess();
   const std::string& address() const { return address_; }
+  pid_t pid() const { return pid_; }
   void Signal(int signal);
   // Waits for the end: the exit code, or 128 + the signal that ended it.
   int Wait();
