@@ -126,6 +126,7 @@ class GrouterServer : public Server {
           connection.fd = fd;
           connections_->HandleNewConnection(&connection);
         });
+    streams_.bytes_accepted = [this](const std::string& peer) { return acceptor_->BytesAccepted(peer); };
     GROUTER_RETURN_IF_ERROR(acceptor_->Start());
     housekeeper_ = std::make_unique<Housekeeper>(engine_.get(), &artefacts_, &counters_);
     return BeginHttp();

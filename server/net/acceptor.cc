@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "server/net/tcp_progress.h"
 
 namespace grouter {
 namespace {
@@ -23,24 +24,6 @@ constexpr int kRoundMs = 1000;
 
 int OpenReserve() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
-// An IP address, or a unix socket's user.
-std::string PeerOf(int fd) {
-  sockaddr_storage peer{};
-  socklen_t length = sizeof(peer);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return "unknown";
-  char text[INET6_ADDRSTRLEN] = "";
-  if (peer.ss_family == AF_INET) {
-    return inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&peer)->sin_addr, text, sizeof(text));
-  }
-  if (peer.ss_family == AF_INET6) {
-    return inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(&peer)->sin6_addr, text, sizeof(text));
-  }
-  ucred user{};
-  socklen_t size = sizeof(user);
-  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size);
-  return absl::StrCat("uid ", user.uid);
-}
-
 void Watch(int epoll, int fd, uint32_t events) {
   epoll_event event{};
   event.events = events;
@@ -49,6 +32,28 @@ void Watch(int epoll, int fd, uint32_t events) {
 }
 
 }  // namespace
+
+// Who connects, and the name that gRPC gives a TCP peer.
+Acceptor::Peer Acceptor::PeerOf(int fd) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof(peer);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return {"unknown", ""};
+  char text[INET6_ADDRSTRLEN] = "";
+  if (peer.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<sockaddr_in&>(peer);
+    const std::string address = inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
+    return {address, absl::StrCat("ipv4:", address, ":", ntohs(v4.sin_port))};
+  }
+  if (peer.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<sockaddr_in6&>(peer);
+    const std::string address = inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
+    return {address, absl::StrCat("ipv6:%5B", address, "%5D:", ntohs(v6.sin6_port))};
+  }
+  ucred user{};
+  socklen_t size = sizeof(user);
+  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size);
+  return {absl::StrCat("uid ", user.uid), ""};
+}
 
 Acceptor::Acceptor(std::vector<ListenSocket> sockets, AcceptorOptions options, Counters* counters,
                    HandOver hand_over)
@@ -115,7 +120,8 @@ void Acceptor::Accept(int listener) {
 }
 
 void Acceptor::Take(int listener, int fd) {
-  const std::string peer = PeerOf(fd);
+  const Peer from = PeerOf(fd);
+  const std::string& peer = from.who;
   if (peers_.size() >= options_.max_connections) return Refuse(fd, "max_connections");
   if (connections_of_[peer] >= options_.max_connections_per_peer)
     return Refuse(fd, "max_connections_per_peer");
@@ -127,7 +133,11 @@ void Acceptor::Take(int listener, int fd) {
   const int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options_.send_buffer_bytes, sizeof(options_.send_buffer_bytes));
-  peers_[duplicate] = peer;
+  peers_[duplicate] = from;
+  if (!from.name.empty()) {
+    MutexLock lock(&mutex_);
+    by_name_[from.name] = duplicate;
+  }
   ++connections_of_[peer];
   ++counters_->connections;
   ++counters_->connections_accepted;
@@ -143,13 +153,25 @@ void Acceptor::Refuse(int fd, const char* reason) {
 
 void Acceptor::Closed(int duplicate) {
   const auto it = peers_.find(duplicate);
-  const auto count = connections_of_.find(it->second);
+  const auto count = connections_of_.find(it->second.who);
   if (--count->second == 0) connections_of_.erase(count);
+  {
+    MutexLock lock(&mutex_);
+    const auto named = by_name_.find(it->second.name);
+    if (named != by_name_.end() && named->second == duplicate) by_name_.erase(named);
+  }
   peers_.erase(it);
   --counters_->connections;
   // gRPC may hold the socket a little longer, so closing alone would leave it in the set.
   epoll_ctl(epoll_, EPOLL_CTL_DEL, duplicate, nullptr);
   close(duplicate);
+}
+
+absl::optional<uint64_t> Acceptor::BytesAccepted(const std::string& peer) const {
+  MutexLock lock(&mutex_);  // held, so that the descriptor stays this connection's
+  const auto it = by_name_.find(peer);
+  if (it == by_name_.end()) return absl::nullopt;
+  return BytesAcknowledged(it->second);
 }
 
 void Acceptor::ShedOne(int listener) {

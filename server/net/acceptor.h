@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/optional.h"
+#include "io/mutex.h"
 #include "server/net/listen_socket.h"
 #include "server/stats/counters.h"
 
@@ -36,10 +38,19 @@ class Acceptor {
   absl::Status Start();
   void Stop();
   const std::vector<ListenSocket>& sockets() const { return sockets_; }
+  // Bytes that the TCP peer which gRPC calls `peer` ("ipv4:127.0.0.1:4242") has acknowledged since it
+  // connected. Absent for a connection that is gone or not TCP.
+  absl::optional<uint64_t> BytesAccepted(const std::string& peer) const;
   // Rounds of the loop since the start: a heartbeat, at least one a second.
   uint64_t rounds() const { return rounds_; }
 
  private:
+  struct Peer {
+    std::string who;   // an IP address, or a unix socket's user
+    std::string name;  // gRPC's; empty when it is not TCP
+  };
+
+  static Peer PeerOf(int fd);
   void Work();
   void Accept(int listener);
   void Take(int listener, int fd);
@@ -56,8 +67,10 @@ class Acceptor {
   int stop_event_ = -1;
   int reserve_ = -1;  // given up to shed a connection when descriptors run out
   std::atomic<uint64_t> rounds_{0};
-  std::map<int, std::string> peers_;                // duplicate -> peer
-  std::map<std::string, uint32_t> connections_of_;  // peer -> open
+  mutable Mutex mutex_;
+  std::map<std::string, int> by_name_ ABSL_GUARDED_BY(mutex_);  // gRPC's name of a TCP peer -> duplicate
+  std::map<int, Peer> peers_;                                   // by duplicate
+  std::map<std::string, uint32_t> connections_of_;              // peer -> open
 };
 
 }  // namespace grouter

@@ -11,6 +11,8 @@ namespace grouter {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryAfterLimit(1000);
+constexpr uint64_t kLeastProgress = 1024;  // bytes between two looks; keepalive's few do not count
+constexpr int64_t kSlowest = 10;           // times evict_after for one message
 
 int64_t Nanoseconds(std::chrono::steady_clock::time_point time) {
   return time.time_since_epoch() / std::chrono::nanoseconds(1);
@@ -107,10 +109,21 @@ void PlanCall::Wake() {
 
 bool PlanCall::EvictIfStuck(std::chrono::steady_clock::time_point now) {
   const int64_t begun = write_begun_ns_;
-  if (begun == 0 ||
-      Nanoseconds(now) - begun < std::chrono::nanoseconds(context_->limits.evict_after).count()) {
-    return false;
+  const int64_t evict_ns = std::chrono::nanoseconds(context_->limits.evict_after).count();
+  const int64_t now_ns = Nanoseconds(now);
+  if (begun == 0 || now_ns - begun < evict_ns / 4) return false;
+  absl::optional<uint64_t> accepted;
+  if (context_->bytes_accepted) accepted = context_->bytes_accepted(rpc_.peer());
+  if (begun != watched_write_ns_) {
+    watched_write_ns_ = begun;
+    progress_ns_ = begun;
+    accepted_bytes_ = accepted.value_or(0);
+    if (accepted.has_value()) return false;  // the next look compares
+  } else if (accepted.value_or(0) >= accepted_bytes_ + kLeastProgress) {
+    accepted_bytes_ = *accepted;
+    progress_ns_ = now_ns;
   }
+  if (now_ns - progress_ns_ < evict_ns && now_ns - begun < kSlowest * evict_ns) return false;
   rpc_.TryCancel();
   return true;
 }

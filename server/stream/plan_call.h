@@ -37,6 +37,9 @@ struct StreamContext {
   Counters* counters = nullptr;
   StreamLimits limits;
   std::atomic<bool> draining{false};
+  // Bytes that a peer, named as gRPC names it, has accepted; absent where nobody knows. May be null. Set
+  // before the first look.
+  std::function<absl::optional<uint64_t>(const std::string& peer)> bytes_accepted;
 };
 
 class PlanCall : public std::enable_shared_from_this<PlanCall> {
@@ -60,7 +63,9 @@ class PlanCall : public std::enable_shared_from_this<PlanCall> {
   static void Serve(void* tag, bool ok);
   // From any thread: look again (a part came, draining began).
   void Wake();
-  // From any thread: cancels a call whose reader has accepted nothing since limits.evict_after. True if so.
+  // From one thread: cancels a call whose reader has accepted nothing for limits.evict_after while a message
+  // waits to go out, or has not accepted the message in ten times that. True if so. Wants a look now and
+  // again, as it compares with the look before.
   bool EvictIfStuck(std::chrono::steady_clock::time_point now);
 
  protected:
@@ -116,6 +121,10 @@ class PlanCall : public std::enable_shared_from_this<PlanCall> {
   absl::optional<absl::Status> end_;
   std::chrono::steady_clock::time_point begun_;
   std::atomic<int64_t> write_begun_ns_{0};  // 0: no write under way
+  // Of the looks for stuck readers.
+  int64_t watched_write_ns_ = 0;
+  int64_t progress_ns_ = 0;
+  uint64_t accepted_bytes_ = 0;
 
   Mutex wake_mutex_;
   grpc::Alarm alarm_;
