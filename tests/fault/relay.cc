@@ -106,6 +106,9 @@ void Relay::Accept() {
       }
     }
     held->server = Dial(server_port_);
+    if (held->faults.receive_buffer_bytes > 0) {
+      setsockopt(held->server, SOL_SOCKET, SO_RCVBUF, &held->faults.receive_buffer_bytes, sizeof(int));
+    }
     if (held->server < 0) continue;  // refused: the client sees its connection closed
     if (held->faults.duplicate) {
       held->copy = Dial(server_port_);

@@ -24,6 +24,7 @@ struct RelayFaults {
   bool stall = false;                  // no byte moves after some bytes, and nobody is told
   uint64_t least_bytes = 0;            // until the cut or stall: a random number of these
   uint64_t most_bytes = 1;
+  int receive_buffer_bytes = 0;  // of the socket towards the server; 0: the system's choice
   bool duplicate = false;  // the server sees each connection twice: a copy gets the same bytes, is not heard
 };
 

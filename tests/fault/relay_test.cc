@@ -95,6 +95,32 @@ TEST_F(RelayTest, AllFaultsTogetherLeaveTheServersMemoryFlat) {
   testing::ExpectFlat(before, testing::AnonymousMemory(server_.pid()));
 }
 
+TEST(SlowReaderTest, AReaderThatAcceptsALittleAtATimeIsNotEvicted) {
+  testing::ServedJobOptions large;
+  large.num_samples = 8;
+  large.sample_length = 100000;
+  large.samples_per_step = 4;
+  large.num_steps = 1;
+  large.second_epoch_at = 0;
+  const testing::ServedJob job = testing::MakeServedJob(large);
+  server::ServerConfig config = testing::TestConfig(job.root);
+  config.mutable_timing()->set_evict_after_ms(600);
+  const auto server = testing::StartServer(config);
+  testing::Relay relay(server->addresses()[0], 3);
+  testing::RelayFaults faults;
+  faults.num_connections = 1;
+  faults.delay = std::chrono::milliseconds(12);  // 16 KiB a time: a message of 1 MiB takes 0.8 s and more
+  faults.receive_buffer_bytes = 16384;
+  relay.Set(faults);
+  GrpcPlanSourceOptions options = testing::ClientOptions(job, {relay.address()}, 0);
+  options.call_timeout = options.progress_timeout = std::chrono::seconds(30);
+  const auto received = testing::ReadWholeJob(options);
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_EQ(*received, testing::DigestsOf(job)[0]);
+  EXPECT_EQ(server->stats().counters->streams_evicted, 0u);
+  EXPECT_EQ(relay.connections(), 1u);
+}
+
 // The server finds out that its client's half of a connection is dead by keepalive alone.
 TEST(HalfOpenTest, KeepaliveFreesWhatADeadClientHeld) {
   const testing::ServedJob job = testing::MakeFaultJob(24);

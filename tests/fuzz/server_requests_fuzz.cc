@@ -1,8 +1,11 @@
 // Every request message of every service, as raw bytes to a running server: it answers each, and goes on.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string>
 
+#include "google/protobuf/descriptor.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "io/error.h"
@@ -12,20 +15,47 @@ namespace {
 
 // The first byte of an input chooses.
 constexpr const char* kMethods[] = {
-    "/grouter.v1.CatalogService/ListTables",    "/grouter.v1.CatalogService/DescribeTable",
-    "/grouter.v1.CatalogService/LoadTable",     "/grouter.v1.CatalogService/UnloadTable",
-    "/grouter.v1.CatalogService/ListSchedules", "/grouter.v1.CatalogService/DescribeSchedule",
-    "/grouter.v1.CatalogService/LoadSchedule",  "/grouter.v1.CatalogService/UnloadSchedule",
-    "/grouter.v1.CatalogService/RegisterJob",   "/grouter.v1.CatalogService/ListJobs",
-    "/grouter.v1.CatalogService/DescribeJob",   "/grouter.v1.CatalogService/ForgetJob",
-    "/grouter.v1.CatalogService/PlanPlacement", "/grouter.v1.PlanService/DescribePlan",
-    "/grouter.v1.PlanService/GetPlan",          "/grouter.v1.PlanService/StreamPlans",
-    "/grouter.v1.PlanService/GetPlacement",     "/grouter.v1.PlanService/WatchPlacement",
-    "/grouter.v1.StatsService/GetStats",        "/grouter.v1.StatsService/WatchStats",
-    "/grouter.v1.ReplayService/IngestBatch",    "/grouter.v1.ReplayService/GetSlice",
-    "/grouter.v1.ReplayService/ListBatches",    "/grouter.v1.ReplayService/DropBatch",
+    "/grouter.v1.CatalogService/ListTables",
+    "/grouter.v1.CatalogService/DescribeTable",
+    "/grouter.v1.CatalogService/LoadTable",
+    "/grouter.v1.CatalogService/UnloadTable",
+    "/grouter.v1.CatalogService/ListSchedules",
+    "/grouter.v1.CatalogService/DescribeSchedule",
+    "/grouter.v1.CatalogService/LoadSchedule",
+    "/grouter.v1.CatalogService/UnloadSchedule",
+    "/grouter.v1.CatalogService/RegisterJob",
+    "/grouter.v1.CatalogService/ListJobs",
+    "/grouter.v1.CatalogService/DescribeJob",
+    "/grouter.v1.CatalogService/ForgetJob",
+    "/grouter.v1.CatalogService/PlanPlacement",
+    "/grouter.v1.PlanService/DescribePlan",
+    "/grouter.v1.PlanService/GetPlan",
+    "/grouter.v1.PlanService/StreamPlans",
+    "/grouter.v1.PlanService/GetPlacement",
+    "/grouter.v1.PlanService/WatchPlacement",
+    "/grouter.v1.StatsService/GetStats",
+    "/grouter.v1.StatsService/WatchStats",
+    "/grouter.v1.ReplayService/IngestBatch",
+    "/grouter.v1.ReplayService/GetSlice",
+    "/grouter.v1.ReplayService/ListBatches",
+    "/grouter.v1.ReplayService/DropBatch",
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
 };
 constexpr size_t kNumMethods = sizeof(kMethods) / sizeof(kMethods[0]);
+
+// Each method of our services is above: one that is added must be, too.
+void CheckThatNoneIsMissing() {
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const char* name : {"CatalogService", "PlanService", "StatsService", "ReplayService"}) {
+    const auto* service = pool->FindServiceByName(std::string("grouter.v1.") + name);
+    GROUTER_CHECK(service != nullptr);
+    for (int i = 0; i < service->method_count(); ++i) {
+      const std::string method = "/" + service->full_name() + "/" + service->method(i)->name();
+      GROUTER_CHECK(std::count(std::begin(kMethods), std::end(kMethods), method) == 1);
+    }
+  }
+}
 
 struct Fixture {
   grouter::testing::ServedJob job = grouter::testing::MakeServedJob();
@@ -38,7 +68,10 @@ struct Fixture {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  static auto* const fixture = new Fixture;
+  static auto* const fixture = [] {
+    CheckThatNoneIsMissing();
+    return new Fixture;
+  }();
   grpc::GenericStub stub(fixture->channel);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(500));

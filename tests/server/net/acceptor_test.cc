@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,6 +66,26 @@ TEST_F(AcceptorTest, ConnectionsArePassedOnAndCounted) {
   EXPECT_GE(size, 1 << 20);
   close(taken);
   close(client);
+}
+
+TEST_F(AcceptorTest, KnowsWhatAPeerHasAccepted) {
+  Start({});
+  const int client = Dial(port_);
+  const int taken = WaitForTaken(1);
+  sockaddr_in own{};
+  socklen_t length = sizeof(own);
+  ASSERT_EQ(getsockname(client, reinterpret_cast<sockaddr*>(&own), &length), 0);
+  const std::string name = "ipv4:127.0.0.1:" + std::to_string(ntohs(own.sin_port));
+  const auto before = acceptor_->BytesAccepted(name);
+  ASSERT_TRUE(before.has_value());
+  ASSERT_EQ(write(taken, "plans", 5), 5);
+  while (*acceptor_->BytesAccepted(name) < *before + 5) sched_yield();
+  EXPECT_FALSE(acceptor_->BytesAccepted("ipv4:127.0.0.1:1").has_value());
+  shutdown(taken, SHUT_RDWR);
+  close(taken);
+  close(client);
+  while (counters_.connections > 0) sched_yield();
+  EXPECT_FALSE(acceptor_->BytesAccepted(name).has_value());
 }
 
 TEST_F(AcceptorTest, APeerHasItsShareAndGetsItBack) {
