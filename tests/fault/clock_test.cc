@@ -22,16 +22,19 @@ std::atomic<int64_t> g_offset_seconds{0};
 
 // These two stand in front of the C library's for this whole program, gRPC included: the one clock that
 // jumps, and the waits that end by it, which look at it again each 50 ms as the kernel would when it is set.
-extern "C" int clock_gettime(clockid_t clock, timespec* time) {
-  static const auto real = reinterpret_cast<int (*)(clockid_t, timespec*)>(dlsym(RTLD_NEXT, "clock_gettime"));
+// They are called before a sanitizer is ready.
+extern "C" __attribute__((no_sanitize("address", "thread", "undefined"))) int clock_gettime(clockid_t clock,
+                                                                                            timespec* time) {
+  static int (*real)(clockid_t, timespec*) = nullptr;
+  if (real == nullptr) real = reinterpret_cast<decltype(real)>(dlsym(RTLD_NEXT, "clock_gettime"));
   const int result = real(clock, time);
   if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += g_offset_seconds;
   return result;
 }
 
-extern "C" long syscall(long number, ...) {
-  static const auto real =
-      reinterpret_cast<long (*)(long, long, long, long, long, long, long)>(dlsym(RTLD_NEXT, "syscall"));
+extern "C" __attribute__((no_sanitize("address", "thread", "undefined"))) long syscall(long number, ...) {
+  static long (*real)(long, long, long, long, long, long, long) = nullptr;
+  if (real == nullptr) real = reinterpret_cast<decltype(real)>(dlsym(RTLD_NEXT, "syscall"));
   long a[6];
   va_list rest;
   va_start(rest, number);

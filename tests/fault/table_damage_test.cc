@@ -24,7 +24,9 @@ std::vector<std::string> ShardsOf(const std::string& table) {
   return shards;
 }
 
-void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& damage) {
+constexpr uint64_t kBeforeTheServerOpensIt = UINT64_MAX;
+
+void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& damage, uint64_t at_step = 2) {
   testing::ServedJobOptions shape;
   shape.num_samples = 64;
   shape.sample_length = 4096;
@@ -33,6 +35,10 @@ void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& dam
   const testing::ServedJob damaged = testing::MakeServedJob(shape);
   const testing::ServedJob whole = testing::MakeServedJob(shape);
   ASSERT_EQ(damaged.spec.digest(), whole.spec.digest());
+  const auto damage_all = [&] {
+    for (const std::string& shard : ShardsOf(damaged.table_path)) damage(shard);
+  };
+  if (at_step == kBeforeTheServerOpensIt) damage_all();
   testing::ServerProcess first({"--root", damaged.root, "--listen", "127.0.0.1:0"});
   testing::ServerProcess second({"--root", whole.root, "--listen", "127.0.0.1:0"});
   GrpcPlanSourceOptions options;
@@ -43,9 +49,7 @@ void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& dam
   ASSERT_TRUE(source.ok()) << source.status();
   const auto oracle = whole.Local(0);
   for (uint64_t step = 0; step < 12; ++step) {
-    if (step == 2) {
-      for (const std::string& shard : ShardsOf(damaged.table_path)) damage(shard);
-    }
+    if (step == at_step) damage_all();
     EXPECT_EQ(testing::StepBytes(source->get(), step), testing::StepBytes(oracle.get(), step));
     for (uint32_t m = 0; m < 2; ++m) {
       ASSERT_EQ(testing::MicroBatchBytes(source->get(), step, m),
@@ -61,24 +65,30 @@ void ExpectClientGoesOn(const std::function<void(const std::string& shard)>& dam
   }
 }
 
-TEST(TableDamageTest, ATableThatShrinksKillsNobody) {
-  ExpectClientGoesOn([](const std::string& shard) { ASSERT_EQ(truncate(shard.c_str(), 100), 0); });
+void Shrink(const std::string& shard) { ASSERT_EQ(truncate(shard.c_str(), 100), 0); }
+
+void Overwrite(const std::string& shard) {
+  FILE* const file = fopen(shard.c_str(), "r+");
+  ASSERT_NE(file, nullptr);
+  fseek(file, 0, SEEK_END);
+  const long size = ftell(file);
+  fseek(file, size / 4, SEEK_SET);
+  for (long i = size / 4; i < size; ++i) fputc(0xA5, file);
+  fclose(file);
 }
 
-TEST(TableDamageTest, ATableThatIsOverwrittenIsNotServed) {
-  ExpectClientGoesOn([](const std::string& shard) {
-    FILE* const file = fopen(shard.c_str(), "r+");
-    ASSERT_NE(file, nullptr);
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    fseek(file, size / 4, SEEK_SET);
-    for (long i = size / 4; i < size; ++i) fputc(0xA5, file);
-    fclose(file);
-  });
-}
+void Vanish(const std::string& shard) { ASSERT_EQ(unlink(shard.c_str()), 0); }
 
-TEST(TableDamageTest, ATableThatVanishesIsServedFromItsMapping) {
-  ExpectClientGoesOn([](const std::string& shard) { ASSERT_EQ(unlink(shard.c_str()), 0); });
+TEST(TableDamageTest, ATableThatShrinksKillsNobody) { ExpectClientGoesOn(Shrink); }
+
+TEST(TableDamageTest, ATableThatIsOverwrittenIsNotServed) { ExpectClientGoesOn(Overwrite); }
+
+TEST(TableDamageTest, ATableThatVanishesIsServedFromItsMapping) { ExpectClientGoesOn(Vanish); }
+
+TEST(TableDamageTest, ATableThatWasDamagedBeforeItsFirstUseIsNotServed) {
+  for (const auto& damage : {Shrink, Overwrite, Vanish}) {
+    ExpectClientGoesOn(damage, kBeforeTheServerOpensIt);
+  }
 }
 
 }  // namespace
