@@ -51,7 +51,8 @@ void CheckTable(const JobDraft& draft, const TableUse& use, const RoutingTable& 
                   "name the sample index that the table was routed with");
   }
   if (table.tier() != TableTier::kPlain) {
-    problems->Add(absl::StrCat(path, " is a packed table"), "unpack it: `grouter table unpack`");
+    problems->Add(absl::StrCat(path, " is a packed table"),
+                  "run `grouter table unpack TABLE --out FOLDER`, and put FOLDER under a root");
   }
   if (!draft.allow_noncausal && !MayServeCausal(header)) {
     problems->Add(absl::StrCat(path, " is not causal: its routes may have seen later tokens"),

@@ -40,7 +40,8 @@ absl::Status Incomplete(absl::string_view what, const std::string& path) {
 }
 
 absl::StatusOr<Manifest> Describe(const std::string& path,
-                                  const std::vector<std::shared_ptr<const Shard>>& shards) {
+                                  const std::vector<std::shared_ptr<const Shard>>& shards,
+                                  const AssembleProgress& progress) {
   if (shards.empty()) return Incomplete("there are no shards here", path);
   const Shard& first = *shards[0];
   Manifest m;
@@ -70,6 +71,7 @@ absl::StatusOr<Manifest> Describe(const std::string& path,
                         h.first_sample, h.num_samples, h.num_tokens, shard->header_digest()});
     m.num_samples += h.num_samples;
     m.num_tokens += h.num_tokens;
+    if (progress) progress(m.shards.size(), shards.size());
   }
   if (!m.header.splits.empty()) {
     const DataSplit& last = m.header.splits.back();
@@ -87,7 +89,7 @@ absl::StatusOr<Manifest> Describe(const std::string& path,
 }  // namespace
 
 absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<std::string>& provenance,
-                                   FileSystem& files) {
+                                   FileSystem& files, const AssembleProgress& progress) {
   GROUTER_RETURN_IF_ERROR(RemoveStaleManifests(path, files));
   GROUTER_ASSIGN_OR_RETURN(const std::vector<std::string> names, ShardNames(path, files));
   std::vector<std::shared_ptr<const Shard>> shards;
@@ -99,7 +101,7 @@ absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<st
     return std::make_pair(a->header().first_sample, a->header().num_samples) <
            std::make_pair(b->header().first_sample, b->header().num_samples);
   });
-  GROUTER_ASSIGN_OR_RETURN(Manifest manifest, Describe(path, shards));
+  GROUTER_ASSIGN_OR_RETURN(Manifest manifest, Describe(path, shards, progress));
   manifest.provenance = provenance;
   GROUTER_RETURN_IF_ERROR(
       WriteFileAtomically(files, JoinPath(path, kManifestName), EncodeManifest(manifest)));
@@ -107,11 +109,14 @@ absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<st
 }
 
 absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const std::string& output,
-                                   const std::vector<std::string>& provenance, FileSystem& files) {
+                                   const std::vector<std::string>& provenance, FileSystem& files,
+                                   const AssembleProgress& progress) {
   GROUTER_RETURN_IF_ERROR(files.MakeFolders(output));
   for (const std::string& input : inputs) {
     GROUTER_ASSIGN_OR_RETURN(const std::vector<std::string> names, ShardNames(input, files));
-    for (const std::string& name : names) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      const std::string& name = names[i];
+      if (progress) progress(i, names.size());
       const std::string to = JoinPath(output, name);
       if (files.Exists(to)) {
         GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const Shard> old, Shard::Open(to, files));
@@ -125,7 +130,7 @@ absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const
       GROUTER_RETURN_IF_ERROR(files.Link(JoinPath(input, name), to));
     }
   }
-  return FinishTable(output, provenance, files);
+  return FinishTable(output, provenance, files, progress);
 }
 
 }  // namespace grouter

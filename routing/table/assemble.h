@@ -2,6 +2,8 @@
 #ifndef GROUTER_ROUTING_TABLE_ASSEMBLE_H_
 #define GROUTER_ROUTING_TABLE_ASSEMBLE_H_
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,17 +13,22 @@
 
 namespace grouter {
 
+// Shards done and in all; may be empty.
+using AssembleProgress = std::function<void(uint64_t done, uint64_t total)>;
+
 // Writes the manifest of folder `path` from the shards in it, and returns the table's content digest. The
 // table is complete from then on; a manifest already there is replaced. FAILED_PRECONDITION naming the
 // samples when shards are missing or overlap; INVALID_ARGUMENT when two shards have different headers.
 absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<std::string>& provenance = {},
-                                   FileSystem& files = FileSystem::Local());
+                                   FileSystem& files = FileSystem::Local(),
+                                   const AssembleProgress& progress = {});
 
 // Links (or, across file systems, copies) the shards of `inputs`, folders with or without a manifest, into
 // folder `output`, then FinishTable. The inputs stay as they are.
 absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const std::string& output,
                                    const std::vector<std::string>& provenance = {},
-                                   FileSystem& files = FileSystem::Local());
+                                   FileSystem& files = FileSystem::Local(),
+                                   const AssembleProgress& progress = {});
 
 }  // namespace grouter
 

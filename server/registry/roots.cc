@@ -44,8 +44,10 @@ class Walk {
     const absl::StatusOr<std::string> bytes = files_.ReadFile(manifest_path, kMaxManifestBytes);
     if (!bytes.ok()) return;
     const absl::StatusOr<Manifest> manifest = DecodeManifest(*bytes);
-    if (manifest.ok())
-      found_.tables.insert({manifest->content_digest, {folder, relative.empty() ? "." : relative}});
+    if (!manifest.ok()) return;
+    const Artefact table = {folder, relative.empty() ? "." : relative, manifest->tier == TableTier::kPacked};
+    const auto entry = found_.tables.insert({manifest->content_digest, table});
+    if (!entry.second && entry.first->second.packed && !table.packed) entry.first->second = table;
   }
   void AddSchedule(const std::string& path, const std::string& relative) {
     const absl::StatusOr<std::string> bytes = files_.ReadFile(path, kMaxScheduleBytes);

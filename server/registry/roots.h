@@ -19,6 +19,7 @@ inline constexpr int kMaxRootDepth = 5;  // folders below a root that are looked
 struct Artefact {
   std::string path;      // absolute
   std::string relative;  // to its root: what people see
+  bool packed = false;   // a table that has to be unpacked before it serves
 };
 
 struct RootContents {
@@ -27,7 +28,8 @@ struct RootContents {
 };
 
 // Walks the roots. Damaged or unreadable artefacts are left out; of two with one digest the first in byte
-// order stays. Symbolic links are not followed, so nothing outside a root is reached.
+// order stays, but a plain table goes before a packed one. Symbolic links are not followed, so nothing
+// outside a root is reached.
 RootContents ScanRoots(const std::vector<std::string>& roots, FileSystem& files);
 
 }  // namespace grouter

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "data/sample_index.h"
+#include "io/digest.h"
 #include "io/error.h"
 #include "routing/table/exchange/import.h"
 #include "tools/table/commands.h"
@@ -10,7 +11,7 @@ namespace grouter {
 namespace {
 
 struct Options {
-  std::string index, weights = "as_stored", causality = "captured";
+  std::string index, tokenizer, router, weights = "as_stored", causality = "captured";
   bool positive_only = false;
   ImportOptions import;
 };
@@ -20,6 +21,12 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
   if (!options->index.empty()) {
     GROUTER_ASSIGN_OR_RETURN(import.index, SampleIndex::Open(options->index));
   }
+  if (!options->tokenizer.empty()) {
+    GROUTER_ASSIGN_OR_RETURN(import.tokenizer_digest, Digest::FromHex(options->tokenizer));
+  }
+  if (!options->router.empty()) {
+    GROUTER_ASSIGN_OR_RETURN(import.router_digest, Digest::FromHex(options->router));
+  }
   if (options->weights == "f32") import.weight_type = WeightType::kFloat32;
   if (options->weights == "bf16") import.weight_type = WeightType::kBFloat16;
   if (options->weights == "f16") import.weight_type = WeightType::kFloat16;
@@ -28,6 +35,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
   if (options->causality == "document_bidirectional") import.causality = Causality::kDocumentBidirectional;
   if (options->causality == "packed_bidirectional") import.causality = Causality::kPackedBidirectional;
   import.markers.negative = !options->positive_only;
+  import.scan_progress = terminal.Progress("looking through the input", "ids, sequences or bytes");
   import.progress = terminal.Progress("importing", "tokens");
   GROUTER_ASSIGN_OR_RETURN(const ImportReport report, ImportTable(import));
   std::string people =
@@ -75,6 +83,11 @@ void AddTableImportCommand(Command& table) {
       .Choice("--causality", &options->causality,
               {"captured", "causal", "document_bidirectional", "packed_bidirectional"},
               "what routes may depend on")
+      .Option("--tokenizer_digest", &options->tokenizer,
+              "SHA-256 of the tokenizer; empty: the index's, or unknown")
+      .Option("--router_digest", &options->router,
+              "SHA-256 of the router that made the routes; empty: unknown")
+      .Option("--provenance", &import.provenance, "\"key: value\" lines to keep with the table")
       .Flag("--autoregressive", &import.autoregressive, "captured from autoregressive generation")
       .Run([options](Terminal& terminal) { return Run(options, terminal); });
 }

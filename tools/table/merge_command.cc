@@ -14,7 +14,9 @@ struct Options {
 };
 
 absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
-  GROUTER_ASSIGN_OR_RETURN(const Digest digest, MergeTables(options.inputs, options.out));
+  GROUTER_ASSIGN_OR_RETURN(const Digest digest,
+                           MergeTables(options.inputs, options.out, {}, FileSystem::Local(),
+                                       terminal.Progress("merging", "shards")));
   terminal.Result(absl::StrCat(options.out, ": ", digest.Hex(), "\n"),
                   nlohmann::json{{"path", options.out}, {"digest", digest.Hex()}}.dump());
   return 0;

@@ -13,15 +13,23 @@
 
 namespace grouter {
 
+enum class GroupingPolicy : uint8_t {
+  kSearch = 0,          // local search on co-activation, then on the tokens of some samples
+  kSampleClusters = 1,  // the Grouter paper's pipeline (sample_clusters.h); the load cap is not its subject
+};
+
 // `iterations` is the budget: swaps tried, never seconds; more are never worse.
 struct PlaceOptions {
   uint64_t iterations = 4000000;
   bool one_grouping_per_layer_group = true;
   double load_cap = 1.25;  // hard: busiest rank / mean over the run
+  GroupingPolicy policy = GroupingPolicy::kSearch;
 };
 
-// Deterministic: a function of its arguments. All problems at once: INVALID_ARGUMENT (the draft's values),
-// FAILED_PRECONDITION (tables that do not match it, slots or memory that do not suffice).
+// Reads the tables' statistics, and the routes of a bounded number of samples spread over the run: tokens are
+// sent once per destination, which pairs cannot say. Of the placements found, the one of least predicted
+// time. Deterministic: a function of its arguments. All problems at once: INVALID_ARGUMENT (the draft's
+// values), FAILED_PRECONDITION (tables that do not match it, slots or memory that do not suffice).
 absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft,
                                                const std::vector<std::shared_ptr<const RoutingTable>>& tables,
                                                const PlaceOptions& options);

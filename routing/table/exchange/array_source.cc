@@ -62,16 +62,14 @@ class ArraySource : public RouteSource {
 
   const RouteSourceShape& shape() const override { return shape_; }
 
-  absl::StatusOr<int64_t> LargestId() override {
+  absl::StatusOr<int64_t> LargestId(const ScanProgress& progress) override {
+    constexpr uint64_t kPiece = uint64_t{1} << 24;
     const uint64_t count = options_.ids.num_elements();
-    if (IsPlain()) {
-      return options_.ids.type == TensorType::kU8 ? Largest<uint8_t>(options_.ids.bytes)
-                                                  : Largest<uint16_t>(options_.ids.bytes);
-    }
     int64_t largest = -1;
-    for (uint64_t i = 0; i < count; ++i) {
-      const int64_t id = options_.ids.Integer(i);
-      if (!token_ids_.IsMarked(id)) largest = std::max(largest, id);
+    for (uint64_t begin = 0; begin < count; begin += kPiece) {
+      const uint64_t end = std::min(count, begin + kPiece);
+      largest = std::max(largest, LargestOf(begin, end));
+      if (progress) progress(end, count);
     }
     return largest;
   }
@@ -94,6 +92,20 @@ class ArraySource : public RouteSource {
   }
 
  private:
+  // Of elements [begin, end), begin < end.
+  int64_t LargestOf(uint64_t begin, uint64_t end) const {
+    if (IsPlain()) {
+      const uint64_t width = ElementBytes(options_.ids.type);
+      const absl::string_view bytes = options_.ids.bytes.substr(begin * width, (end - begin) * width);
+      return width == 1 ? Largest<uint8_t>(bytes) : Largest<uint16_t>(bytes);
+    }
+    int64_t largest = -1;
+    for (uint64_t i = begin; i < end; ++i) {
+      const int64_t id = options_.ids.Integer(i);
+      if (!token_ids_.IsMarked(id)) largest = std::max(largest, id);
+    }
+    return largest;
+  }
   template <typename Id>
   static int64_t Largest(absl::string_view bytes) {
     const uint64_t count = bytes.size() / sizeof(Id);
@@ -103,7 +115,7 @@ class ArraySource : public RouteSource {
       std::memcpy(&id, bytes.data() + i * sizeof(Id), sizeof(Id));
       largest = std::max(largest, id);
     }
-    return count == 0 ? -1 : int64_t{largest};
+    return int64_t{largest};
   }
   // No id of these types can be a marker.
   bool IsPlain() const {
@@ -139,7 +151,7 @@ class ArraySource : public RouteSource {
       const int64_t length = lengths.Integer(s);
       if (length < 0 || static_cast<uint64_t>(length) > tokens_ - (padded ? 0 : next) || length > INT32_MAX) {
         return Invalid(absl::StrCat("length ", s, " is ", length, ", more tokens than there are routes"),
-                       "let the lengths sum to the tokens; the alignment checker says what is off");
+                       "let the lengths sum to the tokens; `grouter table align` says what is off");
       }
       shape_.lengths.push_back(static_cast<uint32_t>(length));
       begins_.push_back(padded ? s * tokens_ : next);
@@ -147,7 +159,7 @@ class ArraySource : public RouteSource {
     }
     if (!padded && next != tokens_) {
       return Invalid(absl::StrCat("the lengths sum to ", next, ", there are routes of ", tokens_, " tokens"),
-                     "let the lengths sum to the tokens; the alignment checker says what is off");
+                     "let the lengths sum to the tokens; `grouter table align` says what is off");
     }
     return absl::OkStatus();
   }

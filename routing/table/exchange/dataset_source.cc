@@ -79,7 +79,7 @@ class DatasetSource : public RouteSource {
 
   const RouteSourceShape& shape() const override { return shape_; }
 
-  absl::StatusOr<int64_t> LargestId() override {
+  absl::StatusOr<int64_t> LargestId(const ScanProgress& progress) override {
     int64_t largest = -1;
     for (uint64_t s = 0; s < ids_->num_sequences(); ++s) {
       const ArrayView ids = View(*ids_, id_type_, s);
@@ -87,6 +87,7 @@ class DatasetSource : public RouteSource {
         const int64_t id = ids.Integer(i);
         if (!token_ids_.IsMarked(id)) largest = std::max(largest, id);
       }
+      if (progress) progress(s + 1, ids_->num_sequences());
     }
     return largest;
   }

@@ -110,6 +110,7 @@ absl::StatusOr<OpenedSource> OpenSource(const ImportOptions& o, uint32_t num_exp
     jsonl.markers = o.markers;
     jsonl.num_experts = num_experts;
     jsonl.per_token_k = o.per_token_k;
+    jsonl.progress = o.scan_progress;
     GROUTER_ASSIGN_OR_RETURN(opened.source, o.format == "trace-jsonl"
                                                 ? OpenRouterTraceSource(jsonl, files)
                                                 : OpenRoutedExpertsSource(jsonl, files));
@@ -129,7 +130,8 @@ absl::Status CheckLengths(const SampleIndex& index, const std::vector<uint32_t>&
     if (index.sample(s).length == lengths[s]) continue;
     return Invalid(absl::StrCat("sample ", s, " has routes of ", lengths[s], " tokens, the index says ",
                                 index.sample(s).length),
-                   "sample index", "run the alignment checker: it tells padding from an offset by one");
+                   "sample index",
+                   "import without an index, then `grouter table align` tells padding from an offset by one");
   }
   return absl::OkStatus();
 }
@@ -162,7 +164,7 @@ absl::StatusOr<ImportReport> ImportTable(const ImportOptions& o, FileSystem& fil
                            OpenSource(o, o.num_experts == 0 ? kMaxExperts : o.num_experts, files));
   RouteSource& source = *opened.source;
   if (report.num_experts == 0) {
-    GROUTER_ASSIGN_OR_RETURN(const int64_t largest, source.LargestId());
+    GROUTER_ASSIGN_OR_RETURN(const int64_t largest, source.LargestId(o.scan_progress));
     if (largest >= kMaxExperts) {
       return Invalid(absl::StrCat("the largest id is ", largest), o.inputs[0],
                      "give the marker of missing routes");

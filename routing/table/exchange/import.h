@@ -40,6 +40,7 @@ struct ImportOptions {
   uint64_t shard_tokens = uint64_t{1} << 24;  // a shard ends at the first sample past this many
   std::vector<std::string> provenance;        // more lines, after "format" and "input"
   std::function<void(uint64_t done, uint64_t total)> progress;  // tokens; may be empty
+  ScanProgress scan_progress;  // of the pass before, where a format needs one; may be empty
 };
 
 struct ImportReport {

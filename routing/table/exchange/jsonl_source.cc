@@ -65,10 +65,13 @@ class JsonlSource : public RouteSource {
         token_ids_(options.markers, options.num_experts, options.per_token_k),
         file_(std::move(file)) {}
   const RouteSourceShape& shape() const override { return shape_; }
-  absl::StatusOr<int64_t> LargestId() override { return largest_; }
+  absl::StatusOr<int64_t> LargestId(const ScanProgress&) override { return largest_; }
 
  protected:
   std::string Where(const Line& line) const { return absl::StrCat(options_.path, " line ", line.number); }
+  void Scanned(const Line& line) const {
+    if (options_.progress) options_.progress(line.offset + line.text.size(), file_->size());
+  }
   void See(int64_t id) {
     if (!token_ids_.IsMarked(id)) largest_ = std::max(largest_, id);
   }
@@ -116,6 +119,7 @@ class RoutedExpertsSource : public JsonlSource {
       }
       for (uint64_t i = 0; i < one->ids.size() / 4; ++i) See(LoadId(one->ids, i));
       shape_.lengths.push_back(static_cast<uint32_t>(length));
+      Scanned(line);
     }
     return absl::OkStatus();
   }
@@ -171,6 +175,7 @@ class RouterTraceSource : public JsonlSource {
       }
       layers.insert(layer);
       for (int32_t id : trace->ids) See(id);
+      Scanned(line);
     }
     shape_.num_layer_groups = static_cast<uint32_t>(std::max<size_t>(1, layers.size()));
     for (const auto& sample : samples) {

@@ -42,6 +42,7 @@ struct JsonlSourceOptions {
   MissingMarkers markers;
   uint32_t num_experts = 0;
   bool per_token_k = false;
+  ScanProgress progress;  // bytes of the pass that finds lines and lengths; may be empty
 };
 
 // Samples are lines. Tokens before the start offset and after the rows have missing routes.

@@ -3,6 +3,7 @@
 #define GROUTER_ROUTING_TABLE_EXCHANGE_ROUTE_SOURCE_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,16 @@ struct MissingMarkers {
   bool all_equal = false;  // k > 1 equal ids (a default fill): the route is missing
 };
 
+// Ids, bytes or sequences done and in all.
+using ScanProgress = std::function<void(uint64_t done, uint64_t total)>;
+
 // One thread at a time.
 class RouteSource {
  public:
   virtual ~RouteSource() = default;
   virtual const RouteSourceShape& shape() const = 0;
-  // The largest id of any route; reads everything. -1: none.
-  virtual absl::StatusOr<int64_t> LargestId() = 0;
+  // The largest id of any route; reads everything, telling `progress` (may be empty). -1: none.
+  virtual absl::StatusOr<int64_t> LargestId(const ScanProgress& progress) = 0;
   // Fills *groups, one buffer per layer group, already reset to the sample's length. INVALID_ARGUMENT naming
   // the token; the caller names the sample.
   virtual absl::Status Read(uint64_t sample, std::vector<RouteBuffer>* groups) = 0;

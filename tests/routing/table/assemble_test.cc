@@ -97,5 +97,18 @@ TEST(Assemble, MergingTwiceChangesNothing) {
   EXPECT_EQ(*MergeTables({"a"}, "m", {}, files), first);
 }
 
+TEST(Assemble, MergingTellsHowManyShardsAreDone) {
+  MemoryFiles files;
+  RandomTableOptions o = FiveSamples();
+  o.num_shards = 2;
+  MakeRandomTable(o, "a", files);
+  std::vector<uint64_t> done;
+  ASSERT_TRUE(MergeTables({"a"}, "m", {}, files, [&](uint64_t n, uint64_t total) {
+                EXPECT_EQ(total, 2);
+                done.push_back(n);
+              }).ok());
+  EXPECT_EQ(done, (std::vector<uint64_t>{0, 1, 1, 2}));
+}
+
 }  // namespace
 }  // namespace grouter

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "gtest/gtest.h"
+#include "routing/table/manifest.h"
 #include "tests/testing/serving/served_job.h"
 #include "tests/testing/tables/random_table.h"
 
@@ -32,6 +33,22 @@ TEST(RootsTest, LeavesOutDamagedHiddenAndLinkedArtefacts) {
   const RootContents found = ScanRoots({root}, files);
   EXPECT_TRUE(found.tables.empty());
   EXPECT_TRUE(found.schedules.empty());
+}
+
+TEST(RootsTest, OfTwoTiersOfOneTableThePlainOneServes) {
+  const testing::ServedJob job = testing::MakeServedJob();
+  FileSystem& files = FileSystem::Local();
+  auto manifest = DecodeManifest(*files.ReadFile(job.table_path + "/MANIFEST"));
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  manifest->tier = TableTier::kPacked;
+  for (const char* name : {"/a", "/zz"}) {  // before and after tables/train
+    ASSERT_TRUE(files.MakeFolders(job.root + name).ok());
+    ASSERT_TRUE(WriteFileAtomically(files, job.root + name + "/MANIFEST", EncodeManifest(*manifest)).ok());
+  }
+  const RootContents found = ScanRoots({job.root}, files);
+  ASSERT_EQ(found.tables.size(), 1u);
+  EXPECT_EQ(found.tables.begin()->second.relative, "tables/train");
+  EXPECT_FALSE(found.tables.begin()->second.packed);
 }
 
 TEST(RootsTest, ARootThatIsNotThereIsEmpty) {

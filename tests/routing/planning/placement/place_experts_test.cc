@@ -39,6 +39,21 @@ TEST(PlaceExpertsTest, ItsScheduleServesTheJobAndPassesTheVerifier) {
   }
 }
 
+TEST(PlaceExpertsTest, ThePapersPipelineServesTheJobToo) {
+  const testing::SmallJob job = Job(7);
+  PlaceOptions options;
+  options.policy = GroupingPolicy::kSampleClusters;
+  const auto schedule = PlaceExperts(job.spec.draft, job.const_tables(), options);
+  ASSERT_TRUE(schedule.ok()) << schedule.status();
+  const JobSpec spec{job.spec.draft, schedule->digest()};
+  const auto shared = std::make_shared<PlacementSchedule>(*schedule);
+  const auto planner = BatchPlanner::Create(spec, job.const_tables(), shared);
+  ASSERT_TRUE(planner.ok()) << planner.status();
+  const auto report = VerifyPlans(spec, job.const_tables(), *schedule, PlansOf(**planner), 0, 3);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->findings.empty()) << report->findings[0];
+}
+
 TEST(PlaceExpertsTest, TheSameArgumentsGiveTheSameDigest) {
   const testing::SmallJob job = Job(7);
   PlaceOptions options;

@@ -45,7 +45,7 @@ TEST(ArraySource, ReadsLayersTokensWithLengths) {
   EXPECT_EQ((*source)->shape().lengths, (std::vector<uint32_t>{1, 2}));
   EXPECT_EQ(Ids(source->get(), 0, 1), (std::vector<uint32_t>{6, 7}));
   EXPECT_EQ(Ids(source->get(), 1, 0), (std::vector<uint32_t>{2, 3, 4, 5}));
-  EXPECT_EQ(*(*source)->LargestId(), 11);
+  EXPECT_EQ(*(*source)->LargestId({}), 11);
 }
 
 TEST(ArraySource, ReadsTokensLayersAndPaddedSamples) {

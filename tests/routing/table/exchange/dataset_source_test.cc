@@ -39,7 +39,7 @@ TEST(DatasetSource, ReadsLayerGroupThenTokenThenK) {
   ASSERT_TRUE((*source)->Read(0, &buffers).ok());
   EXPECT_EQ(buffers[1].view().Id(0, 0), 4);
   EXPECT_EQ(buffers[1].view().Id(1, 1), 7);
-  EXPECT_EQ(*(*source)->LargestId(), 7);
+  EXPECT_EQ(*(*source)->LargestId({}), 7);
 }
 
 TEST(DatasetSource, TheReferencesPairIsStoredHighestScoreFirstAndSaysWhatWasAssumed) {

@@ -55,6 +55,17 @@ TEST(ImportTable, MakesAnIndexFromTheLengthsAndTakesExpertsFromTheIds) {
   EXPECT_TRUE(VerifyTable(options.output, verify)->findings.empty());
 }
 
+TEST(ImportTable, TellsBothPassesHowFarTheyAre) {
+  ImportOptions options = Options(TinyNpz(NewFolder(), kIds, {1, 2}));
+  using Steps = std::vector<std::pair<uint64_t, uint64_t>>;
+  Steps scanned, imported;
+  options.scan_progress = [&](uint64_t done, uint64_t total) { scanned.push_back({done, total}); };
+  options.progress = [&](uint64_t done, uint64_t total) { imported.push_back({done, total}); };
+  ASSERT_TRUE(ImportTable(options).ok());
+  EXPECT_EQ(scanned, (Steps{{12, 12}}));
+  EXPECT_EQ(imported, (Steps{{1, 3}, {3, 3}}));
+}
+
 TEST(ImportTable, GoesOnWhereItWasInterrupted) {
   ImportOptions options = Options(TinyNpz(NewFolder(), kIds, {1, 2}));
   options.shard_tokens = 1;
@@ -87,7 +98,7 @@ TEST(ImportTable, RefusesAnIndexOfOtherLengthsAndPointsToTheChecker) {
   options.index = *SampleIndex::FromLengths({2, 1}, {});
   const absl::Status status = ImportTable(options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(status.message().find("alignment checker"), absl::string_view::npos) << status;
+  EXPECT_NE(status.message().find("grouter table align"), absl::string_view::npos) << status;
 }
 
 TEST(ImportTable, RefusesUnknownFormatsMissingFilesAndWeightsThatAreNotThere) {

@@ -50,7 +50,7 @@ TEST(RoutedExpertsSource, TheLastTokenAndThoseBeforeTheStartHaveNoRoute) {
   EXPECT_EQ(first[1].view().Id(4, 1), 8);
   EXPECT_TRUE(first[1].view().IsMissing(5));
   EXPECT_EQ(ReadSample(source->get(), 1)[1].view().Id(0, 0), 7);
-  EXPECT_EQ(*(*source)->LargestId(), 9);
+  EXPECT_EQ(*(*source)->LargestId({}), 9);
 }
 
 TEST(RoutedExpertsSource, NamesTheLineThatIsWrong) {
