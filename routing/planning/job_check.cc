@@ -121,6 +121,26 @@ void CheckEpoch(const JobDraft& draft, const TableHeader& header, const Placemen
   }
 }
 
+// Whether a rank's memory holds what its slots must at least: what the job says, or as few as hold all
+// experts.
+void CheckSlotsFitMemory(const JobDraft& draft, uint32_t num_experts, Problems* problems) {
+  if (draft.ep_size == 0) return;
+  const ModelShape& model = draft.model;
+  const bool resident = model.num_resident_experts > 0;
+  const uint64_t slots =
+      model.num_slots_per_rank > 0 ? model.num_slots_per_rank : num_experts / draft.ep_size;
+  const uint64_t stored = resident ? model.num_resident_experts : slots * model.layer_group_of_layer.size();
+  const uint64_t bytes = model.expert_weight_bytes + model.expert_gradient_bytes +
+                         (resident ? 0 : model.expert_master_bytes + model.expert_moment_bytes);
+  for (const TopologyNode& node : draft.topology.nodes) {
+    if (node.memory_bytes == 0 || bytes == 0 || stored <= node.memory_bytes / bytes) continue;
+    problems->Add(absl::StrCat("the ", stored, " stored experts of a rank on node ", node.name, " take ",
+                               bytes, " bytes each, its memory is ", node.memory_bytes),
+                  "use more ranks, fewer slots, or num_resident_experts");
+    return;
+  }
+}
+
 // The order of the samples depends on these, and on the layer groups that are counted.
 bool SameComposition(const JobDraft& a, const JobDraft& b) {
   if (a.batch.composition.has_value() != b.batch.composition.has_value()) return false;
@@ -142,12 +162,15 @@ absl::Status CheckTables(const JobDraft& draft,
         absl::StrCat("planner version ", draft.planner_version, "; this is version ", kPlannerVersion), "job",
         "use a Grouter of that version");
   }
-  GROUTER_RETURN_IF_ERROR(draft.Validate());
-  if (tables.size() != draft.tables.size()) {
+  // The draft's own problems and those with its tables are listed together.
+  const absl::Status bad_values = draft.Validate();
+  if (tables.size() != draft.tables.size() || tables.empty()) {
+    GROUTER_RETURN_IF_ERROR(bad_values);
     return Error(kPrecondition, absl::StrCat(tables.size(), " tables for ", draft.tables.size()), "job",
                  "give the tables that the job names, in its order");
   }
   Problems problems;
+  problems.Add(bad_values);
   for (size_t i = 0; i < tables.size(); ++i) {
     CheckTable(draft, draft.tables[i], *tables[i], absl::StrCat("tables[", i, "]"), &problems);
     const TableHeader& first = tables[0]->header();
@@ -169,7 +192,8 @@ absl::Status CheckTables(const JobDraft& draft,
     problems.Add(absl::StrCat(slots, " slots for ", header.num_experts, " experts"),
                  "raise model.num_slots_per_rank or ep_size");
   }
-  return problems.ToStatus(kPrecondition, "job");
+  CheckSlotsFitMemory(draft, header.num_experts, &problems);
+  return problems.ToStatus(bad_values.ok() ? kPrecondition : kInvalid, "job");
 }
 
 absl::Status CheckSchedule(const JobSpec& spec, const RoutingTable& table,

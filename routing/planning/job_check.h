@@ -17,7 +17,8 @@ namespace grouter {
 //
 // FAILED_PRECONDITION: another table or sample index than the draft names, no such split or an empty one, a
 // packed or non-causal table, missing routes, unverified tokens, no stored weights, tables of a blend that
-// differ in shape, a layer group past the table's. INVALID_ARGUMENT: the draft's own values.
+// differ in shape, a layer group past the table's, fewer slots than experts, slots that a rank's memory does
+// not hold. INVALID_ARGUMENT when the draft's own values are wrong too.
 // UNIMPLEMENTED: a planner version that this library does not have.
 absl::Status CheckTables(const JobDraft& draft,
                          const std::vector<std::shared_ptr<const RoutingTable>>& tables);

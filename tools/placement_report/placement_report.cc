@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "io/error.h"
+#include "routing/balance.h"
 #include "tools/command/terminal.h"
 #include "tools/placement_report/assets.h"
 #include "tools/report/offline_page.h"
@@ -103,9 +103,7 @@ Json Traffic(const Explanation& e) {
 }
 
 double BusiestOverMean(const std::vector<uint64_t>& load) {
-  const double total = static_cast<double>(std::accumulate(load.begin(), load.end(), uint64_t{0}));
-  const double most = static_cast<double>(*std::max_element(load.begin(), load.end()));
-  return total == 0 ? 1 : most * static_cast<double>(load.size()) / total;
+  return 1 / Balancedness(absl::Span<const uint64_t>(load));
 }
 
 Json Load(const Explanation& e) {

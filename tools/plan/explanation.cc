@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "routing/balance.h"
 #include "routing/planning/placement/step_predictor.h"
 #include "tools/command/terminal.h"
 
@@ -21,25 +22,6 @@ std::vector<uint64_t> LayersOfGroups(const JobDraft& draft, size_t num_groups) {
   std::vector<uint64_t> layers(num_groups, 0);
   for (const uint32_t group : draft.model.layer_group_of_layer) ++layers[group];
   return layers;
-}
-
-// The job as a trainer without a plan would run it.
-absl::StatusOr<std::unique_ptr<const BatchPlanner>> InOrder(const BatchPlanner& planner,
-                                                            const Tables& tables) {
-  JobSpec spec = planner.spec();
-  spec.draft.batch.assignment = AssignmentPolicy::kInOrder;
-  spec.draft.model.num_slots_per_rank = 0;
-  spec.draft.model.num_resident_experts = 0;
-  // It is only looked at: what would not fit may be what the plan avoids.
-  for (TopologyNode& node : spec.draft.topology.nodes) node.memory_bytes = 0;
-  PlacementSchedule schedule;
-  schedule.draft = spec.draft.digest();
-  schedule.epochs.resize(1);
-  const size_t groups = planner.schedule().epochs[0].placement.size();
-  schedule.epochs[0].placement.assign(
-      groups, LayerPlacement::Contiguous(tables[0]->header().num_experts, spec.draft.ep_size));
-  spec.schedule = schedule.digest();
-  return BatchPlanner::Create(spec, tables, std::make_shared<PlacementSchedule>(schedule));
 }
 
 // Adds up what one planner's plans of a step do. Tells `on_sample` where each sample runs and `on_load` which
@@ -104,12 +86,7 @@ double Percent(uint64_t part, uint64_t whole) {
 }
 
 double BusiestOverMean(const std::vector<uint64_t>& load) {
-  uint64_t total = 0;
-  for (const uint64_t one : load) total += one;
-  const uint64_t most = *std::max_element(load.begin(), load.end());
-  return total == 0
-             ? 1
-             : static_cast<double>(most) * static_cast<double>(load.size()) / static_cast<double>(total);
+  return 1 / Balancedness(absl::Span<const uint64_t>(load));
 }
 
 std::string Ms(uint64_t ns) { return absl::StrFormat("%.3f ms", static_cast<double>(ns) / 1e6); }
@@ -149,7 +126,7 @@ absl::StatusOr<Explanation> Explain(const BatchPlanner& planner, const Tables& t
                                     const std::vector<uint64_t>& steps, uint32_t num_hot,
                                     const std::function<void(uint64_t, uint64_t)>& progress) {
   GROUTER_CHECK(!steps.empty());
-  GROUTER_ASSIGN_OR_RETURN(const auto in_order, InOrder(planner, tables));
+  GROUTER_ASSIGN_OR_RETURN(const auto in_order, MakeInOrderPlanner(planner.spec().draft, tables));
   const JobDraft& draft = planner.spec().draft;
   const StepPredictor planned_cost(draft, tables), in_order_cost(in_order->spec().draft, tables);
   const uint32_t world = draft.topology.world_size();

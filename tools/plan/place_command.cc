@@ -23,26 +23,6 @@ struct Options {
   ScheduleRequest request;
 };
 
-// What a trainer without a plan does: experts and samples dealt in order.
-absl::StatusOr<TrafficMatrix> TrafficInOrder(JobDraft draft, const Tables& tables, uint64_t steps) {
-  draft.batch.assignment = AssignmentPolicy::kInOrder;
-  draft.model.num_slots_per_rank = 0;
-  draft.model.num_resident_experts = 0;
-  PlacementSchedule schedule;
-  schedule.draft = draft.digest();
-  const uint32_t groups =
-      1 + *std::max_element(draft.model.layer_group_of_layer.begin(), draft.model.layer_group_of_layer.end());
-  PlacementEpoch epoch;
-  epoch.placement.assign(groups, LayerPlacement::Contiguous(tables[0]->header().num_experts, draft.ep_size));
-  schedule.epochs.push_back(std::move(epoch));
-  JobSpec spec;
-  spec.draft = std::move(draft);
-  spec.schedule = schedule.digest();
-  GROUTER_ASSIGN_OR_RETURN(const auto planner,
-                           BatchPlanner::Create(spec, tables, std::make_shared<PlacementSchedule>(schedule)));
-  return TrafficOf(*planner, steps);
-}
-
 absl::StatusOr<int> Estimate(const Options& options, const JobDraft& draft, const Tables& tables,
                              Terminal& terminal) {
   GROUTER_ASSIGN_OR_RETURN(const PlaceEstimate estimate,
@@ -107,8 +87,8 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
                       schedule.predicted_step_ns / 1e6, schedule.contiguous_step_ns / 1e6);
   Tell(made, &people, &json);
   if (options.traffic_steps > 0) {
-    GROUTER_ASSIGN_OR_RETURN(const TrafficMatrix before,
-                             TrafficInOrder(spec.draft, tables, options.traffic_steps));
+    GROUTER_ASSIGN_OR_RETURN(const auto in_order, MakeInOrderPlanner(spec.draft, tables));
+    GROUTER_ASSIGN_OR_RETURN(const TrafficMatrix before, TrafficOf(*in_order, options.traffic_steps));
     GROUTER_ASSIGN_OR_RETURN(const TrafficMatrix after, TrafficOf(*planner, options.traffic_steps,
                                                                   terminal.Progress("planning", "steps")));
     json["traffic"] = {{"unit", "rows"},

@@ -1,6 +1,7 @@
 #include "tools/plan/traffic.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "io/error.h"
 
@@ -46,6 +47,24 @@ uint64_t RemoteRows(const TrafficMatrix& traffic) {
     }
   }
   return rows;
+}
+
+absl::StatusOr<std::unique_ptr<const BatchPlanner>> MakeInOrderPlanner(
+    JobDraft draft, const std::vector<std::shared_ptr<const RoutingTable>>& tables) {
+  draft.batch.assignment = AssignmentPolicy::kInOrder;
+  draft.model.num_slots_per_rank = 0;
+  draft.model.num_resident_experts = 0;
+  for (TopologyNode& node : draft.topology.nodes) node.memory_bytes = 0;
+  const TableHeader& header = tables[0]->header();
+  PlacementSchedule schedule;
+  schedule.draft = draft.digest();
+  schedule.epochs.resize(1);
+  schedule.epochs[0].placement.assign(header.num_layer_groups,
+                                      LayerPlacement::Contiguous(header.num_experts, draft.ep_size));
+  JobSpec spec;
+  spec.draft = std::move(draft);
+  spec.schedule = schedule.digest();
+  return BatchPlanner::Create(std::move(spec), tables, std::make_shared<const PlacementSchedule>(schedule));
 }
 
 }  // namespace grouter

@@ -1,9 +1,10 @@
-// How many rows the ranks of a job send each other.
+// How many rows the ranks of a job send each other, and would without a plan.
 #ifndef GROUTER_TOOLS_PLAN_TRAFFIC_H_
 #define GROUTER_TOOLS_PLAN_TRAFFIC_H_
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,12 @@ absl::StatusOr<TrafficMatrix> TrafficOf(
 
 // Rows that leave their rank.
 uint64_t RemoteRows(const TrafficMatrix& traffic);
+
+// A planner of the same job without its choices: experts on ranks in order, samples dealt in order, no
+// replicas, everything resident, no limit of memory, since its plans are only looked at. Errors as
+// BatchPlanner::Create.
+absl::StatusOr<std::unique_ptr<const BatchPlanner>> MakeInOrderPlanner(
+    JobDraft draft, const std::vector<std::shared_ptr<const RoutingTable>>& tables);
 
 }  // namespace grouter
 

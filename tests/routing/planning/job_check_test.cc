@@ -48,6 +48,34 @@ TEST(JobCheckTest, RefusesExpertsThatDoNotFitIntoMemory) {
   EXPECT_NE(std::string(status.message()).find("800 bytes of 700"), std::string::npos) << status;
 }
 
+TEST(JobCheckTest, ProblemsOfValuesTablesSlotsAndMemoryAreListedAtOnceWithAFixEach) {
+  testing::SmallJob job = GoodJob();
+  JobDraft& draft = job.spec.draft;
+  draft.batch.num_chunks = 0;                  // the draft's own
+  draft.topology = Topology::Uniform(1, 3);    // does not match ep_size 2
+  draft.topology.nodes[0].memory_bytes = 299;  // three slots of 100 bytes
+  draft.tables[0].split = "none such";
+  draft.model.num_slots_per_rank = 3;  // 6 for 16 experts
+  const absl::Status status = Tables(job);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string text(status.message());
+  for (const char* part : {"num_chunks is 0", "no multiple of ep_size", "none such", "6 slots for 16 experts",
+                           "3 stored experts", "raise model.num_slots_per_rank", "fewer slots"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+}
+
+TEST(JobCheckTest, MemoryHoldsExactlyWhatItMust) {
+  testing::SmallJob job = GoodJob();
+  job.spec.draft.model.num_slots_per_rank = 8;
+  job.spec.draft.topology.nodes[0].memory_bytes = 800;
+  EXPECT_TRUE(Tables(job).ok()) << Tables(job);
+  job.spec.draft.topology.nodes[0].memory_bytes = 799;
+  EXPECT_EQ(Tables(job).code(), absl::StatusCode::kFailedPrecondition);
+  job.spec.draft.model.num_resident_experts = 7;
+  EXPECT_TRUE(Tables(job).ok()) << Tables(job);
+}
+
 TEST(JobCheckTest, RefusesAScheduleOfAnotherShape) {
   testing::SmallJob job = GoodJob();
   auto schedule = *job.schedule;

@@ -56,6 +56,28 @@ TEST(TrafficTest, FewerStepsAreSpreadAndReported) {
   EXPECT_EQ(total, 3);
 }
 
+TEST(InOrderPlannerTest, ExpertsAndSamplesAreDealtInOrderWhateverTheJobChose) {
+  testing::FakeTableOptions table;
+  table.num_experts = 10;
+  JobDraft draft;
+  draft.topology = Topology::Uniform(1, 3);
+  draft.topology.nodes[0].memory_bytes = 1;  // too little for anything
+  draft.ep_size = 3;
+  draft.batch.samples_per_step = 6;
+  const testing::SmallJob job = testing::MakeJob({table}, draft, /*replicas=*/2);
+  const auto planner = MakeInOrderPlanner(job.spec.draft, job.const_tables());
+  ASSERT_TRUE(planner.ok()) << planner.status();
+  EXPECT_EQ((*planner)->schedule().epochs[0].placement[0], LayerPlacement::Contiguous(10, 3));
+  const auto step = (*planner)->Assign(0);
+  ASSERT_TRUE(step.ok()) << step.status();
+  std::vector<uint64_t> dealt, listed;
+  for (const auto& rank : step->by_rank) {
+    for (const SampleRef& ref : rank[0]) dealt.push_back(ref.sample);
+  }
+  for (const SampleRef& ref : step->samples) listed.push_back(ref.sample);
+  EXPECT_EQ(dealt, listed);
+}
+
 TEST(RemoteRowsTest, TheDiagonalStaysHome) { EXPECT_EQ(RemoteRows({{5, 2}, {3, 7}}), 5); }
 
 }  // namespace

@@ -111,6 +111,28 @@ TEST(ScheduleEpochsTest, StaysWithOneEpochWhenNothingMayMoveOrMovesCostMore) {
   EXPECT_EQ(made.schedule.epochs.size(), 1u);
 }
 
+TEST(ScheduleEpochsTest, ARankWithoutSlotsAndExpertsWithoutLoadAreNoObstacle) {
+  testing::FakeTableOptions table;
+  table.num_experts = 3;
+  table.k = 1;
+  table.num_samples = 6;
+  table.shortest = table.longest = 4;
+  JobDraft draft;
+  draft.topology = Topology::Uniform(1, 5);
+  draft.ep_size = 5;
+  draft.batch.samples_per_step = 2;
+  const testing::SmallJob job = testing::MakeJob({table}, draft);
+  ASSERT_EQ(job.schedule->epochs[0].placement[0].num_slots(4), 0u);
+  for (uint64_t s = 0; s < job.tables[0]->num_samples(); ++s) {
+    for (uint32_t t = 0; t < 4; ++t) job.tables[0]->SetId(s, 0, t, 0, 1);  // experts 0 and 2 have no load
+  }
+  EpochOptions options;
+  options.max_epochs = 3;
+  options.move_bytes = UINT64_MAX;
+  const EpochSchedule made = Schedule(job, options);
+  EXPECT_LE(made.predicted_run_ns, made.one_epoch_run_ns);
+}
+
 TEST(ScheduleEpochsTest, TheSameArgumentsGiveTheSameDigest) {
   const testing::SmallJob job = DriftingJob();
   EpochOptions options;
