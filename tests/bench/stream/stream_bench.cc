@@ -2,8 +2,7 @@
 //
 // stream_throughput: one client reads a stream of plans of a given size from a server in another process, and
 // a raw socket of the same kind carries 1 MiB writes between two processes; both sum the bytes they get into
-// a CRC. Rounds alternate. Every plan of the first round is compared with the embedded planner's. first_plan:
-// from starting the server to the first checked plan, registration included.
+// a CRC. Rounds alternate. The first plans are compared with the embedded planner's.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -28,8 +27,8 @@
 #include "io/digest.h"
 #include "io/error.h"
 #include "proto/frame.h"
+#include "tests/bench/stream/stream_job.h"
 #include "tests/server/server_process.h"
-#include "tests/testing/serving/served_job.h"
 
 namespace grouter {
 namespace {
@@ -48,24 +47,6 @@ struct Case {
   bool unix_socket;
   uint64_t payload_bytes;
 };
-
-// A job whose micro-batch payload is about `payload_bytes`: ids of one byte and float weights, k 8.
-testing::ServedJob JobOf(uint64_t payload_bytes, uint64_t num_steps) {
-  testing::ServedJobOptions options;
-  options.k = 8;
-  options.num_experts = 128;
-  options.num_layer_groups = 1;
-  options.num_nodes = 1;
-  options.ranks_per_node = 1;
-  options.ep_size = 1;
-  options.num_micro_batches = 1;
-  options.samples_per_step = 1;
-  options.num_samples = 24;
-  options.sample_length = static_cast<uint32_t>(payload_bytes / 40);
-  options.num_steps = num_steps;
-  options.second_epoch_at = 0;
-  return testing::MakeServedJob(options);
-}
 
 // Streams the whole job; payload bytes a second.
 double StreamRate(const testing::ServedJob& job, const std::string& address) {
@@ -179,7 +160,11 @@ void Throughput(int rounds) {
                                    {"unix 1 MiB", true, 1 << 20}};
   for (const Case& c : cases) {
     const uint64_t steps = std::max<uint64_t>(64, (uint64_t{512} << 20) / c.payload_bytes);
-    const testing::ServedJob job = JobOf(c.payload_bytes, steps);
+    StreamJobOptions options;
+    options.payload_bytes = c.payload_bytes;
+    options.num_steps = steps;
+    options.table_bytes = 24 * c.payload_bytes;
+    const testing::ServedJob job = MakeStreamJob(options);
     const std::string address = c.unix_socket ? "unix:" + job.root + "/s" : "127.0.0.1:0";
     testing::ServerProcess server({"--root", job.root, "--listen", address});
     GROUTER_CHECK(!server.address().empty());
@@ -195,23 +180,6 @@ void Throughput(int rounds) {
   }
 }
 
-void FirstPlan(int rounds) {
-  const testing::ServedJob job = JobOf(1 << 20, 64);
-  std::vector<double> ours;
-  for (int round = 0; round < rounds; ++round) {
-    const auto begin = Clock::now();
-    testing::ServerProcess server({"--root", job.root, "--listen", "127.0.0.1:0"});
-    GrpcPlanSourceOptions options;
-    options.servers = {server.address()};
-    options.spec = job.spec;
-    const auto source = ConnectPlanSource(options);
-    GROUTER_CHECK(source.ok());
-    GROUTER_CHECK((*source)->MicroBatch(0, 0).ok());
-    ours.push_back(1000 * Seconds(begin));
-  }
-  Print("first_plan", "24 MiB warm", ours, {});
-}
-
 }  // namespace
 }  // namespace grouter
 
@@ -219,6 +187,5 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
   grouter::Throughput(rounds);
-  grouter::FirstPlan(rounds);
   return 0;
 }

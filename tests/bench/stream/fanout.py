@@ -1,0 +1,68 @@
+"""Many trainers in a closed loop: plans a second, and the server's processor time for each plan."""
+
+import rows
+
+# case: streams, plan bytes, steps (no stream ends in a round), bars of the rate and of the time (of epoll)
+CASES = {
+    "64 x 768 KiB": (64, 768 << 10, 512, 0.85, 1.3),
+    "64 x 96 KiB": (64, 96 << 10, 1024, 0.75, 1.5),
+    "1000 x 4 KiB": (1000, 4 << 10, 2048, 0.25, 4.0),
+}
+RATE_OF_BARE, TIME_OF_BARE = 0.95, 1.1
+
+
+def measured(server, load):
+    """(plans a second, seconds of the server's processor time for each plan)."""
+    before = server.cpu_seconds()
+    result = load()
+    spent = server.cpu_seconds() - before
+    # The load's warm-up is not counted by it, but spent by the server: the same share on all sides.
+    share = result["seconds"] / (result["seconds"] + 0.3)
+    return result["plans"] / result["seconds"], spent * share / result["plans"]
+
+
+def measure(area, programs):
+    seconds = 1 if area.quick else 3
+    rounds = 3 if area.quick else 9
+    for case, (streams, plan_bytes, steps, rate_bar, time_bar) in CASES.items():
+        job = programs.make_job(streams, plan_bytes, steps)
+        with programs.serve(job) as ours, programs.serve_bare(job) as bare, programs.serve_raw(job) as raw:
+            programs.load(ours, job, streams, 1)  # plans made, pages in memory
+
+            def load_ours(_):
+                return measured(ours, lambda: programs.load(ours, job, streams, seconds))
+
+            def load_bare(_):
+                return measured(bare, lambda: programs.load(bare, job, streams, seconds, planned=False))
+
+            def load_raw(_):
+                return measured(raw, lambda: programs.load_raw(raw, job, streams, seconds))
+
+            sides = rows.interleaved(rounds, load_ours, load_raw, load_bare)
+        (our_rates, our_times), (raw_rates, raw_times), (bare_rates, bare_times) = (
+            map(list, zip(*side)) for side in sides
+        )
+        for name, rates, times, rate_floor, time_cap in (
+            ("epoll server", raw_rates, raw_times, rate_bar, time_bar),
+            ("bare gRPC", bare_rates, bare_times, RATE_OF_BARE, TIME_OF_BARE),
+        ):
+            area.add(
+                "fanout_rate",
+                case,
+                "plans/s",
+                "higher",
+                our_rates,
+                peer=rates,
+                peer_name=name,
+                bar=rows.Bar("peer", rate_floor),
+            )
+            area.add(
+                "server_cpu_per_plan",
+                case,
+                "s",
+                "lower",
+                our_times,
+                peer=times,
+                peer_name=name,
+                bar=rows.Bar("peer", 1 / time_cap),
+            )
