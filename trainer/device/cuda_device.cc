@@ -37,15 +37,19 @@ class CudaDevice : public Device {
     streams_[0] = compute_.stream();
     Check("stream", cudaStreamCreateWithFlags(&streams_[1], cudaStreamNonBlocking));
     Check("stream", cudaStreamCreateWithFlags(&streams_[2], cudaStreamNonBlocking));
+    Check("stream", cudaStreamCreateWithFlags(&allocations_, cudaStreamNonBlocking));
+    Check("stream", cudaStreamCreateWithFlags(&frees_, cudaStreamNonBlocking));
+    MakePool();
     workspace_ = Allocate(CudaWorkspaceBytes());
     kernels_ = MakeCudaKernels(streams_[0], workspace_);
     Enter();
   }
   ~CudaDevice() override {
-    if (!status().ok()) return;
-    cudaStreamDestroy(streams_[1]);
-    cudaStreamDestroy(streams_[2]);
     Free(workspace_);
+    if (!status().ok()) return;
+    cudaDeviceSynchronize();
+    cudaMemPoolDestroy(pool_);
+    for (cudaStream_t stream : {streams_[1], streams_[2], allocations_, frees_}) cudaStreamDestroy(stream);
   }
 
   int cuda_index() const override { return index_; }
@@ -53,18 +57,22 @@ class CudaDevice : public Device {
 
   void* Allocate(uint64_t num_bytes) override {
     Use();
-    void* memory = nullptr;
-    if (cudaMalloc(&memory, num_bytes) == cudaSuccess) return memory;
-    cudaGetLastError();
+    if (void* memory = TakeFromPool(num_bytes)) return memory;
+    // What is freed but still in use, and what LibTorch keeps for later.
+    cudaStreamSynchronize(frees_);
     c10::cuda::CUDACachingAllocator::emptyCache();
-    if (cudaMalloc(&memory, num_bytes) == cudaSuccess) return memory;
-    cudaGetLastError();
+    if (void* memory = TakeFromPool(num_bytes)) return memory;
     throw std::bad_alloc();
   }
+  // Behind all that is queued on any stream.
   void Free(void* memory) override {
     if (memory == nullptr || !status().ok()) return;
     Use();
-    Check("free", cudaFree(memory));
+    for (Stream stream : {Stream::kCompute, Stream::kExperts, Stream::kPlans}) {
+      const DeviceEventPtr event = Record(stream);
+      Check("event", cudaStreamWaitEvent(frees_, static_cast<const CudaEvent&>(*event).event, 0));
+    }
+    Check("free", cudaFreeAsync(memory, frees_));
   }
   void* AllocateHost(uint64_t num_bytes) override {
     Use();
@@ -139,6 +147,28 @@ class CudaDevice : public Device {
   // Threads start with device 0.
   void Use() { Check("set device", cudaSetDevice(index_)); }
 
+  // Memory that was freed is taken again only when nothing uses it any more, so that a stream that does
+  // nothing but allocate never waits for one that computes.
+  void MakePool() {
+    cudaMemPoolProps properties = {};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = index_;
+    Check("memory pool", cudaMemPoolCreate(&pool_, &properties));
+    int no = 0;
+    Check("memory pool", cudaMemPoolSetAttribute(pool_, cudaMemPoolReuseAllowInternalDependencies, &no));
+    uint64_t everything = UINT64_MAX;
+    Check("memory pool", cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &everything));
+  }
+  void* TakeFromPool(uint64_t num_bytes) {
+    void* memory = nullptr;
+    const bool taken = cudaMallocFromPoolAsync(&memory, num_bytes == 0 ? 1 : num_bytes, pool_,
+                                               allocations_) == cudaSuccess &&
+                       cudaStreamSynchronize(allocations_) == cudaSuccess;
+    if (!taken) cudaGetLastError();
+    return taken ? memory : nullptr;
+  }
+
   void Move(Stream stream, void* to, const void* from, uint64_t num_bytes, cudaMemcpyKind kind) {
     if (num_bytes == 0) return;
     Use();
@@ -164,6 +194,9 @@ class CudaDevice : public Device {
   const std::chrono::milliseconds timeout_;
   const c10::cuda::CUDAStream compute_;
   cudaStream_t streams_[3] = {};
+  cudaStream_t allocations_ = nullptr;
+  cudaStream_t frees_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;
   void* workspace_ = nullptr;
   std::unique_ptr<CudaKernels> kernels_;
   mutable Mutex mutex_;

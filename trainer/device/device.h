@@ -39,8 +39,8 @@ class Device {
   // Queues on kCompute.
   virtual const Kernels& kernels() const = 0;
 
-  // At a 64-byte boundary, values undefined. Waits, on a device, for all that is queued. Throws
-  // std::bad_alloc when there is no memory.
+  // At a 64-byte boundary, values undefined. Throws std::bad_alloc when there is no memory. What is queued
+  // when memory is freed may still use it; neither call waits for that.
   virtual void* Allocate(uint64_t num_bytes) = 0;
   virtual void Free(void* memory) = 0;
   // Memory of the host from and to which copies run while it computes.

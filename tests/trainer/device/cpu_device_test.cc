@@ -2,10 +2,23 @@
 
 #include <vector>
 
+#include "tests/testing/training/fake_device.h"
+#include "tests/trainer/device/conformance.h"
 #include "trainer/device/device.h"
 
 namespace grouter {
 namespace {
+
+TEST(CpuDevice, IsADevice) {
+  testing::ExpectStreamsInOrder(CpuDevice());
+  testing::ExpectMemoryGrowsWhileItIsUsed(CpuDevice());
+}
+
+TEST(FakeDevice, IsADevice) {
+  testing::FakeDevice device;
+  testing::ExpectStreamsInOrder(device);
+  testing::ExpectMemoryGrowsWhileItIsUsed(device);
+}
 
 TEST(CpuDevice, DoesWhatIsQueuedAtOnceInTheHostsMemory) {
   Device& device = CpuDevice();
