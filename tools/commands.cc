@@ -26,6 +26,8 @@ void AddAllCommands(Command& root) {
   AddTableMergeCommand(table);
   AddTableSliceCommand(table);
   AddTableDiffCommand(table);
+  AddTablePackCommand(table);
+  AddTableUnpackCommand(table);
   AddTableImportCommand(table);
   AddTableExportCommand(table);
   Command& job = root.Add("job", "make and register jobs");

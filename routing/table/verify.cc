@@ -77,7 +77,7 @@ class Verifier {
         Find(entry.name, 0, "the shard is not the one its manifest names");
         continue;
       }
-      CheckShard(entry.name, **shard);
+      CheckShard(entry.name, *shard);
       ++report_.num_shards;
       report_.num_bytes += (*shard)->file_bytes();
     }
@@ -135,7 +135,8 @@ class Verifier {
     }
   }
 
-  void CheckShard(const std::string& name, const Shard& shard) {
+  void CheckShard(const std::string& name, const std::shared_ptr<const Shard>& mapped) {
+    const Shard& shard = *mapped;
     const TableHeader& h = manifest_.header;
     CheckPadding(name, shard);
     std::vector<StatisticsCollector> collectors;
@@ -172,7 +173,18 @@ class Verifier {
         }
         if (!IsZero(record->gap))
           Find(name, record->offset + record->layout.payload_bytes, "the gap after a record is not zero");
-        const RouteView view = shard.View(s, *record);
+        RouteView view;
+        if (manifest_.tier == TableTier::kPlain) {
+          view = shard.View(s, *record);
+        } else {
+          const absl::StatusOr<RouteView> decoded = options_.decode(mapped, s, group);
+          if (!decoded.ok()) {
+            Find(name, record->offset, decoded.status().message());
+            complete = false;
+            break;
+          }
+          view = *decoded;
+        }
         const std::string problem = ProblemOf(view, h);
         if (!problem.empty()) {
           Find(name, record->offset, absl::StrCat("sample ", sample, ", layer group ", group, ": ", problem));
@@ -199,7 +211,9 @@ class Verifier {
                absl::StrCat("sample ", sample, " misses another number of routes"));
         }
       }
-      if (hashed.size() == kSamplesHashedTogether) CheckLeaves(name, shard, &hashed, &leaves);
+      // A decoded sample's routes live until the next one is decoded.
+      if (hashed.size() == (manifest_.tier == TableTier::kPlain ? kSamplesHashedTogether : 1))
+        CheckLeaves(name, shard, &hashed, &leaves);
       tokens += facts.length;
       report_.num_tokens += facts.length;
       ++report_.num_samples;
@@ -267,6 +281,9 @@ absl::StatusOr<VerifyReport> VerifyTable(const std::string& path, const VerifyOp
     VerifyReport report;
     report.findings.push_back({kManifestName, 0, std::string(manifest.status().message())});
     return report;
+  }
+  if (manifest->tier != TableTier::kPlain && !options.decode) {
+    return Error(absl::StatusCode::kFailedPrecondition, "a packed table needs a decoder", path, "");
   }
   return Verifier(path, *std::move(manifest), options, files).Run();
 }

@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "data/sample_index.h"
 #include "io/file.h"
+#include "routing/table/routing_table.h"
+#include "routing/table/shard.h"
 
 namespace grouter {
 
@@ -20,6 +22,11 @@ struct VerifyOptions {
   // Called now and then with tokens done and tokens in all. May be empty.
   std::function<void(uint64_t done, uint64_t total)> progress;
   uint32_t max_findings = 100;  // verification stops there
+  // Routes of a packed shard's record, which live until another sample is asked for; `sample` is counted from
+  // the shard's first. Empty: packed tables are refused (packed/packed_reader.h has it).
+  std::function<absl::StatusOr<RouteView>(const std::shared_ptr<const Shard>& shard, uint64_t sample,
+                                          uint32_t layer_group)>
+      decode;
 };
 
 struct Finding {
@@ -38,7 +45,8 @@ struct VerifyReport {
 
 // Checks checksums, sizes, padding, ids, weights, canonical zeros, statistics (counted anew) and the content
 // digest (computed anew), shard by shard; memory is that of the statistics. A damaged table gives findings; a
-// status is for what could not be read at all (no such folder).
+// status is for what could not be read at all (no such folder). FAILED_PRECONDITION for a packed table
+// without `decode`.
 absl::StatusOr<VerifyReport> VerifyTable(const std::string& path, const VerifyOptions& options = {},
                                          FileSystem& files = FileSystem::Local());
 

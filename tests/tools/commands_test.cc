@@ -38,6 +38,8 @@ TEST(CommandsTest, EveryStepOfTheMainJobIsACommandWithHelp) {
                                                           {"table", "stats"},
                                                           {"table", "merge"},
                                                           {"table", "slice"},
+                                                          {"table", "pack"},
+                                                          {"table", "unpack"},
                                                           {"table", "diff"},
                                                           {"table", "import"},
                                                           {"table", "export"}};

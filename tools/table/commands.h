@@ -14,6 +14,8 @@ void AddTableStatsCommand(Command& table);
 void AddTableMergeCommand(Command& table);
 void AddTableSliceCommand(Command& table);
 void AddTableDiffCommand(Command& table);
+void AddTablePackCommand(Command& table);
+void AddTableUnpackCommand(Command& table);
 void AddTableImportCommand(Command& table);
 void AddTableExportCommand(Command& table);
 

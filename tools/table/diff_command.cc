@@ -6,6 +6,7 @@
 #include "io/error.h"
 #include "routing/table/commands/diff.h"
 #include "tools/table/commands.h"
+#include "tools/table/token_files.h"
 
 namespace grouter {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 struct Options {
   std::string a, b;
   DiffOptions diff;
+  TokenFileOptions tokens;
 };
 
 std::string Words(const TableDiff& diff) {
@@ -36,8 +38,8 @@ std::string Words(const TableDiff& diff) {
 }
 
 absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
-  GROUTER_ASSIGN_OR_RETURN(const auto a, RoutingTable::Open(options->a));
-  GROUTER_ASSIGN_OR_RETURN(const auto b, RoutingTable::Open(options->b));
+  GROUTER_ASSIGN_OR_RETURN(const auto a, OpenTable(options->a, options->tokens));
+  GROUTER_ASSIGN_OR_RETURN(const auto b, OpenTable(options->b, options->tokens));
   options->diff.progress = terminal.Progress("comparing", "samples");
   GROUTER_ASSIGN_OR_RETURN(const TableDiff diff, DiffTables(*a, *b, options->diff));
   nlohmann::json examples = nlohmann::json::array();
@@ -66,6 +68,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
 void AddTableDiffCommand(Command& table) {
   Command& command = table.Add("diff", "say where two tables' routes differ");
   Options* options = command.Keep(Options());
+  AddTokenFileOptions(command, &options->tokens);
   command.Required("a", &options->a, "table folder")
       .Required("b", &options->b, "table folder")
       .Option("--examples", &options->diff.max_examples, "shown at most")

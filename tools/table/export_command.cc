@@ -4,6 +4,7 @@
 #include "io/error.h"
 #include "routing/table/exchange/export.h"
 #include "tools/table/commands.h"
+#include "tools/table/token_files.h"
 
 namespace grouter {
 namespace {
@@ -11,10 +12,11 @@ namespace {
 struct Options {
   std::string table;
   ExportOptions exported;
+  TokenFileOptions tokens;
 };
 
 absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
-  GROUTER_ASSIGN_OR_RETURN(const auto table, RoutingTable::Open(options->table));
+  GROUTER_ASSIGN_OR_RETURN(const auto table, OpenTable(options->table, options->tokens));
   options->exported.progress = terminal.Progress("exporting", "records");
   GROUTER_ASSIGN_OR_RETURN(const ExportReport report, ExportTable(*table, options->exported));
   std::string people;
@@ -35,6 +37,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
 void AddTableExportCommand(Command& table) {
   Command& command = table.Add("export", "write a table's routes in another format");
   Options* options = command.Keep(Options());
+  AddTokenFileOptions(command, &options->tokens);
   options->exported.format = "npz";
   command.Required("table", &options->table, "table folder")
       .Choice("--format", &options->exported.format,

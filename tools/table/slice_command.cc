@@ -4,6 +4,7 @@
 #include "io/error.h"
 #include "routing/table/commands/slice.h"
 #include "tools/table/commands.h"
+#include "tools/table/token_files.h"
 
 namespace grouter {
 namespace {
@@ -11,10 +12,11 @@ namespace {
 struct Options {
   std::string table;
   SliceOptions slice;
+  TokenFileOptions tokens;
 };
 
 absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
-  GROUTER_ASSIGN_OR_RETURN(const auto table, RoutingTable::Open(options->table));
+  GROUTER_ASSIGN_OR_RETURN(const auto table, OpenTable(options->table, options->tokens));
   options->slice.progress = terminal.Progress("slicing", "samples");
   GROUTER_ASSIGN_OR_RETURN(const Digest digest, SliceTable(*table, options->slice));
   terminal.Result(absl::StrCat(options->slice.output, ": ", digest.Hex(), "\n"),
@@ -27,6 +29,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
 void AddTableSliceCommand(Command& table) {
   Command& command = table.Add("slice", "make a table of some samples or layer groups of another");
   Options* options = command.Keep(Options());
+  AddTokenFileOptions(command, &options->tokens);
   SliceOptions& slice = options->slice;
   command.Required("table", &options->table, "table folder")
       .Required("--out", &slice.output, "table folder to make")

@@ -3,23 +3,26 @@
 #include "absl/strings/str_cat.h"
 #include "data/sample_index.h"
 #include "io/error.h"
-#include "routing/table/verify.h"
+#include "routing/table/packed/packed_reader.h"
 #include "tools/table/commands.h"
+#include "tools/table/token_files.h"
 
 namespace grouter {
 namespace {
 
 struct Options {
-  std::string table, index;
+  std::string table;
+  TokenFileOptions tokens;
 };
 
 absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   VerifyOptions verify;
+  GROUTER_ASSIGN_OR_RETURN(const TokenFiles tokens, OpenTokenFiles(options.tokens));
   verify.progress = terminal.Progress("verifying", "tokens");
-  if (!options.index.empty()) {
-    GROUTER_ASSIGN_OR_RETURN(verify.index, SampleIndex::Open(options.index));
+  if (!options.tokens.index.empty()) {
+    GROUTER_ASSIGN_OR_RETURN(verify.index, SampleIndex::Open(options.tokens.index));
   }
-  GROUTER_ASSIGN_OR_RETURN(const VerifyReport report, VerifyTable(options.table, verify));
+  GROUTER_ASSIGN_OR_RETURN(const VerifyReport report, VerifyTableOfAnyTier(options.table, verify, tokens));
   nlohmann::json findings = nlohmann::json::array();
   std::string people;
   for (const Finding& finding : report.findings) {
@@ -45,8 +48,9 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
 void AddTableVerifyCommand(Command& table) {
   Command& command = table.Add("verify", "read every byte of a table and say what is wrong with it");
   Options* options = command.Keep(Options());
+  AddTokenFileOptions(command, &options->tokens, /*with_index=*/false);
   command.Required("table", &options->table, "table folder")
-      .Option("--index", &options->index, "sample index it must agree with")
+      .Option("--index", &options->tokens.index, "sample index it must agree with")
       .Footer("Exit code 1: something is wrong.")
       .Run([options](Terminal& terminal) { return Run(*options, terminal); });
 }

@@ -15,11 +15,19 @@ import build_rate  # noqa: E402
 import import_rate  # noqa: E402
 import large_tables  # noqa: E402
 import overhead  # noqa: E402
+import packed  # noqa: E402
 import plain_read  # noqa: E402
 import rows  # noqa: E402
 from setting import Bench, Setting  # noqa: E402
 
-FAMILIES = [overhead, build_rate, plain_read, large_tables, import_rate]  # plain_read reads overhead's table
+FAMILIES = [
+    overhead,
+    build_rate,
+    plain_read,
+    large_tables,
+    import_rate,
+    packed,
+]  # plain_read reads overhead's table
 
 
 def main():

@@ -1,0 +1,252 @@
+#include "routing/table/packed/weight_code.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "io/error.h"
+#include "routing/table/packed/assembly_kernels.h"
+#include "routing/table/weights.h"
+
+namespace grouter {
+namespace {
+
+constexpr uint32_t kMaxSlots = 16;
+
+float FloatOf(uint16_t bits) {
+  const uint32_t word = uint32_t{bits} << 16;
+  float value;
+  std::memcpy(&value, &word, 4);
+  return value;
+}
+
+// To nearest, ties to even; 0 for what is not finite (damaged bytes), as the vector kernel does it.
+uint16_t RoundedBits(float value) {
+  uint32_t word;
+  std::memcpy(&word, &value, 4);
+  const uint16_t bits = static_cast<uint16_t>((word + 0x7fff + (word >> 16 & 1)) >> 16);
+  return (bits & 0x7f80) == 0x7f80 ? 0 : bits;
+}
+
+uint16_t Zigzag(uint16_t difference) {
+  return static_cast<uint16_t>(difference << 1 ^ (difference & 0x8000 ? 0xffff : 0));
+}
+uint16_t Unzigzag(uint16_t value) { return static_cast<uint16_t>(value >> 1 ^ (value & 1 ? 0xffff : 0)); }
+
+uint16_t CheapestValue(const PlaneCode& code) {
+  const uint32_t coded = code.num_symbols - (code.has_escape ? 1 : 0);
+  const auto* best = std::max_element(code.frequency.begin(), code.frequency.begin() + std::max(1u, coded));
+  return static_cast<uint16_t>(code.base + ((best - code.frequency.begin()) << code.low_bits));
+}
+
+}  // namespace
+
+void WeightCode::Encode(ByteWriter* out) const {
+  out->Put<uint8_t>(low_halves_);
+  out->Put<float>(total_);
+  out->PutArray<uint16_t>(levels_);
+  for (uint32_t p = 0; p < k_; ++p) {
+    out->Put<uint8_t>(static_cast<uint8_t>(steps_[p]));
+    EncodePlaneCode(planes_.codes[p], out);
+  }
+}
+
+absl::StatusOr<WeightCode> WeightCode::Decode(WeightType type, uint32_t k, ByteReader* in) {
+  WeightCode code;
+  code.type_ = type;
+  code.k_ = k;
+  const uint8_t low_halves = in->Get<uint8_t>();
+  code.low_halves_ = low_halves == 1;
+  code.total_ = in->Get<float>();
+  code.levels_ = in->GetArray<uint16_t>();
+  std::vector<PlaneCode> planes;
+  bool good = low_halves <= (type == WeightType::kFloat32 ? 1 : 0) && code.levels_.size() <= kMaxLevels16 &&
+              std::is_sorted(code.levels_.begin(), code.levels_.end());
+  for (uint32_t p = 0; p < k && in->ok(); ++p) {
+    const uint8_t step = in->Get<uint8_t>();
+    good = good && step <= (p == 0 && type == WeightType::kBFloat16 ? 2 : p + 1 < k ? 1 : 0);
+    code.steps_.push_back(static_cast<WeightStep>(step));
+    GROUTER_ASSIGN_OR_RETURN(PlaneCode plane, DecodePlaneCode(in));
+    planes.push_back(plane);
+  }
+  if (!in->ok() || !good) {
+    return Error(absl::StatusCode::kInvalidArgument, "the code of the weights is damaged", "", "");
+  }
+  code.planes_ = PlaneTables(std::move(planes));
+  return code;
+}
+
+uint16_t WeightCode::CodeAt(absl::string_view plane, size_t i) const {
+  uint16_t bits;
+  if (type_ == WeightType::kFloat32) {
+    std::memcpy(&bits, plane.data() + 4 * i + 2, 2);
+  } else {
+    std::memcpy(&bits, plane.data() + 2 * i, 2);
+  }
+  if (levels_.empty()) return bits;
+  return static_cast<uint16_t>(std::lower_bound(levels_.begin(), levels_.end(), bits) - levels_.begin());
+}
+
+uint16_t WeightCode::NearestCode(uint16_t bits) const {
+  if (levels_.empty()) return bits;
+  const size_t i = std::lower_bound(levels_.begin(), levels_.end(), bits) - levels_.begin();
+  if (i == 0) return 0;
+  if (i == levels_.size() || levels_[i] - bits > bits - levels_[i - 1]) return static_cast<uint16_t>(i - 1);
+  return static_cast<uint16_t>(i);
+}
+
+uint16_t WeightCode::Rest(const uint16_t* codes) const {
+  float sum = 0;
+  for (uint32_t j = k_; j-- > 1;)
+    sum = j + 1 == k_ ? FloatOf(BitsOf(codes[j])) : sum + FloatOf(BitsOf(codes[j]));
+  return NearestCode(RoundedBits(total_ - sum));
+}
+
+void WeightCode::Values(const RouteView& record, std::vector<uint16_t>* values) const {
+  const size_t begin = values->size();
+  const uint64_t tokens = record.num_tokens;
+  values->resize(begin + k_ * tokens);
+  uint16_t* planes = values->data() + begin;
+  std::array<uint16_t, kMaxSlots> codes = {};
+  std::array<uint16_t, kMaxSlots> cheapest = {};
+  for (uint32_t p = 0; p < planes_.codes.size(); ++p) cheapest[p] = CheapestValue(planes_.codes[p]);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    const uint32_t used = record.NumTopk(t);
+    for (uint32_t j = 0; j < used; ++j) codes[j] = CodeAt(record.weights, size_t{t} * k_ + j);
+    for (uint32_t p = 0; p < k_; ++p) {
+      uint16_t value = cheapest[p];
+      if (p + used >= k_) {
+        const uint32_t j = p + used - k_;
+        value = codes[j];
+        if (steps_[p] == WeightStep::kDifference) value = static_cast<uint16_t>(codes[j] - codes[j + 1]);
+        if (steps_[p] == WeightStep::kRest)
+          value = Zigzag(static_cast<uint16_t>(codes[0] - Rest(codes.data())));
+      }
+      planes[p * tokens + t] = value;
+    }
+  }
+}
+
+std::string WeightCode::LowHalves(const RouteView& record) const {
+  std::string halves;
+  if (!low_halves_) return halves;
+  halves.reserve(record.weights.size() / 2);
+  for (size_t i = 0; i < record.weights.size(); i += 4) halves.append(record.weights.data() + i, 2);
+  return halves;
+}
+
+uint64_t WeightCode::LowHalfBytes(uint64_t num_tokens) const { return low_halves_ ? 2 * k_ * num_tokens : 0; }
+
+void WeightCode::PutLowHalves(absl::string_view halves, char* weights) const {
+  for (size_t i = 0; i + 2 <= halves.size(); i += 2) std::memcpy(weights + 2 * i, halves.data() + i, 2);
+}
+
+bool WeightCode::IsFast() const {
+  if (k_ != 8 || type_ != WeightType::kBFloat16 || !levels_.empty()) return false;
+  for (uint32_t p = 0; p < 8; ++p) {
+    const WeightStep fast = p == 0   ? WeightStep::kRest
+                            : p == 7 ? WeightStep::kDirect
+                                     : WeightStep::kDifference;
+    if (steps_[p] != fast) return false;
+  }
+  return true;
+}
+
+void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
+                         LaneKernel kernel, char* weights) const {
+  if (num_topk == nullptr && kernel == LaneKernel::kAvx512Vbmi && count % 64 == 0 && IsFast()) {
+    PutWeights8Avx512(planes, total_, count, reinterpret_cast<uint16_t*>(weights));
+    return;
+  }
+  const size_t width = WeightBytes(type_);
+  std::array<uint16_t, kMaxSlots> codes = {};
+  for (uint32_t t = 0; t < count; ++t) {
+    const uint32_t used = num_topk == nullptr ? k_ : num_topk[t];
+    for (uint32_t j = used; j-- > 0;) {
+      const uint32_t p = j + k_ - used;
+      codes[j] = planes[p][t];
+      if (steps_[p] == WeightStep::kDifference) codes[j] = static_cast<uint16_t>(codes[j] + codes[j + 1]);
+      if (steps_[p] == WeightStep::kRest)
+        codes[j] = static_cast<uint16_t>(Rest(codes.data()) + Unzigzag(planes[p][t]));
+      const uint16_t bits = BitsOf(codes[j]);
+      std::memcpy(weights + (size_t{t} * k_ + j) * width + width - 2, &bits, 2);
+    }
+  }
+}
+
+WeightLearner::WeightLearner(WeightType type, uint32_t k) : seen_(65536) {
+  code_.type_ = type;
+  code_.k_ = k;
+  code_.steps_.assign(k, WeightStep::kDirect);
+}
+
+void WeightLearner::See(const RouteView& record) {
+  if (code_.type_ == WeightType::kNone) return;
+  for (uint32_t t = 0; t < record.num_tokens; ++t) {
+    const uint32_t used = record.NumTopk(t);
+    for (uint32_t j = 0; j < used; ++j) {
+      const size_t i = size_t{t} * code_.k_ + j;
+      seen_[code_.CodeAt(record.weights, i)] = true;
+      if (code_.type_ != WeightType::kFloat32) continue;
+      code_.low_halves_ = code_.low_halves_ || record.weights[4 * i] != 0 || record.weights[4 * i + 1] != 0;
+    }
+    if (used != code_.k_ || used == 0 || t % 16 != 0) continue;
+    for (uint32_t j = 0; j < used; ++j) sum_ += WeightAt(record.weights, code_.type_, size_t{t} * used + j);
+    ++num_sums_;
+  }
+}
+
+void WeightLearner::EndSeeing() {
+  std::vector<uint16_t> levels;
+  for (uint32_t v = 0; v < 65536; ++v) {
+    if (seen_[v]) levels.push_back(static_cast<uint16_t>(v));
+  }
+  // Differences of places are smaller than differences of bits only where most values between are not used.
+  const bool sparse = !levels.empty() && 3 * levels.size() < uint32_t{levels.back()} - levels.front();
+  if (sparse && levels.size() <= kMaxLevels16) code_.levels_ = std::move(levels);
+  if (num_sums_ > 0) {
+    const double mean = sum_ / static_cast<double>(num_sums_);
+    if (std::abs(mean) < 1e6) code_.total_ = static_cast<float>(std::round(64 * mean) / 64);
+  }
+  histograms_.assign(3 * size_t{code_.k_}, std::vector<uint32_t>(65536));
+}
+
+void WeightLearner::Add(const RouteView& record) {
+  const uint32_t k = code_.k_;
+  std::array<uint16_t, kMaxSlots> codes = {};
+  for (uint32_t t = 0; t < record.num_tokens && code_.type_ != WeightType::kNone; ++t) {
+    const uint32_t used = record.NumTopk(t);
+    for (uint32_t j = 0; j < used; ++j) codes[j] = code_.CodeAt(record.weights, size_t{t} * k + j);
+    for (uint32_t j = 0; j < used; ++j) {
+      const uint32_t p = j + k - used;
+      ++histograms_[3 * p][codes[j]];
+      if (j + 1 < used) ++histograms_[3 * p + 1][static_cast<uint16_t>(codes[j] - codes[j + 1])];
+    }
+    if (used == k && k > 0)
+      ++histograms_[2][Zigzag(static_cast<uint16_t>(codes[0] - code_.Rest(codes.data())))];
+  }
+}
+
+WeightCode WeightLearner::Finish() {
+  std::vector<PlaneCode> planes;
+  for (uint32_t p = 0; p < code_.k_ && code_.type_ != WeightType::kNone; ++p) {
+    PlaneCode best;
+    double fewest = 0;
+    const uint32_t steps = p == 0 && code_.type_ == WeightType::kBFloat16 ? 3 : p + 1 < code_.k_ ? 2 : 1;
+    for (uint32_t step = 0; step < steps; ++step) {
+      if (step == 1 && p + 1 == code_.k_) continue;
+      const PlaneCode plane = FitPlaneCode(histograms_[3 * p + step], 0);
+      const double bits = PlaneCodeBits(plane, histograms_[3 * p + step]);
+      if (step > 0 && bits >= fewest) continue;
+      fewest = bits;
+      best = plane;
+      code_.steps_[p] = static_cast<WeightStep>(step);
+    }
+    planes.push_back(best);
+  }
+  code_.planes_ = PlaneTables(std::move(planes));
+  return std::move(code_);
+}
+
+}  // namespace grouter

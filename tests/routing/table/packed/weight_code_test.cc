@@ -1,0 +1,118 @@
+#include "routing/table/packed/weight_code.h"
+
+#include <algorithm>
+
+#include "gtest/gtest.h"
+#include "routing/table/weights.h"
+#include "tests/testing/tables/random_table.h"
+
+namespace grouter {
+namespace {
+
+using testing::RandomRoutes;
+using testing::RandomTableOptions;
+
+WeightCode Learn(const RandomTableOptions& o) {
+  WeightLearner learner(o.header.weight_type, o.header.k);
+  for (uint64_t s = 0; s < o.lengths.size(); ++s) learner.See(RandomRoutes(o, s, 0).view());
+  learner.EndSeeing();
+  for (uint64_t s = 0; s < o.lengths.size(); ++s) learner.Add(RandomRoutes(o, s, 0).view());
+  return learner.Finish();
+}
+
+// Straight from values to weights, without the planes' bytes.
+std::string Through(const WeightCode& code, const RouteView& view, LaneKernel kernel) {
+  std::vector<uint16_t> values;
+  code.Values(view, &values);
+  std::vector<const uint16_t*> planes;
+  for (uint32_t p = 0; p < view.k; ++p) planes.push_back(&values[size_t{p} * view.num_tokens]);
+  std::vector<uint8_t> used(view.num_tokens);
+  bool all = true;
+  for (uint32_t t = 0; t < view.num_tokens; ++t) {
+    used[t] = static_cast<uint8_t>(view.NumTopk(t));
+    all = all && used[t] == view.k;
+  }
+  std::string weights(view.weights.size(), 0);
+  code.Weights(planes.data(), view.num_tokens, all ? nullptr : used.data(), kernel, &weights[0]);
+  code.PutLowHalves(code.LowHalves(view), &weights[0]);
+  return weights;
+}
+
+TEST(WeightCode, WeightsOfEveryTypeComeBack) {
+  for (WeightType type : {WeightType::kFloat32, WeightType::kBFloat16, WeightType::kFloat16}) {
+    for (uint32_t k : {1u, 2u, 8u, 16u}) {
+      for (bool per_token_k : {false, true}) {
+        RandomTableOptions o;
+        o.header.num_experts = 64;
+        o.header.k = k;
+        o.header.per_token_k = per_token_k;
+        o.header.weight_type = type;
+        o.lengths = {512, 3};
+        const WeightCode learned = Learn(o);
+        ByteWriter out;
+        learned.Encode(&out);
+        ByteReader in(out.bytes());
+        const auto code = WeightCode::Decode(type, k, &in);
+        ASSERT_TRUE(code.ok()) << code.status();
+        const RouteBuffer routes = RandomRoutes(o, 0, 0);
+        EXPECT_EQ(Through(*code, routes.view(), LaneKernel::kPortable), routes.view().weights);
+        EXPECT_EQ(Through(*code, routes.view(), BestLaneKernel()), routes.view().weights);
+      }
+    }
+  }
+}
+
+RouteBuffer SoftmaxRoutes(const TableHeader& h, uint32_t tokens) {
+  Random random(7);
+  RouteBuffer routes(h, tokens);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    std::vector<float> w(h.k);
+    float sum = 0;
+    for (float& x : w) sum += x = static_cast<float>(0.2 + random.Uniform());
+    std::sort(w.rbegin(), w.rend());
+    for (uint32_t j = 0; j < h.k; ++j) {
+      routes.SetId(t, j, j);
+      routes.SetWeight(t, j, w[j] / sum);
+    }
+  }
+  return routes;
+}
+
+TEST(WeightCode, TheLargestOfWeightsThatSumToOneCostsLittle) {
+  RandomTableOptions o;
+  o.header.num_experts = 8;
+  o.header.k = 8;
+  o.header.weight_type = WeightType::kBFloat16;
+  const RouteBuffer routes = SoftmaxRoutes(o.header, 4096);
+  WeightLearner learner(WeightType::kBFloat16, 8);
+  learner.See(routes.view());
+  learner.EndSeeing();
+  learner.Add(routes.view());
+  const WeightCode code = learner.Finish();
+  std::vector<uint16_t> values;
+  code.Values(routes.view(), &values);
+  std::vector<uint32_t> histogram(65536);
+  for (uint32_t t = 0; t < 4096; ++t) ++histogram[values[t]];
+  EXPECT_LT(PlaneCodeBits(code.planes().codes[0], histogram) / 4096, 2.5);
+  EXPECT_EQ(Through(code, routes.view(), LaneKernel::kPortable), routes.view().weights);
+  EXPECT_EQ(Through(code, routes.view(), BestLaneKernel()), routes.view().weights);
+}
+
+TEST(WeightCode, RefusesDamagedBytes) {
+  RandomTableOptions o;
+  o.header.weight_type = WeightType::kFloat16;
+  o.lengths = {40};
+  ByteWriter out;
+  Learn(o).Encode(&out);
+  for (size_t cut = 0; cut < out.size(); ++cut) {
+    ByteReader in(absl::string_view(out.bytes()).substr(0, cut));
+    EXPECT_FALSE(WeightCode::Decode(WeightType::kFloat16, 2, &in).ok()) << cut;
+  }
+  std::string bad = out.bytes();
+  bad[0] = 1;  // lower halves, of f16
+  ByteReader in(bad);
+  EXPECT_FALSE(WeightCode::Decode(WeightType::kFloat16, 2, &in).ok());
+}
+
+}  // namespace
+}  // namespace grouter
