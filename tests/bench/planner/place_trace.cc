@@ -1,11 +1,19 @@
 // Plans where experts live from routes in a file, for the benchmark: prints one JSON object.
 //
 //   place_trace search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE]
+//   place_trace counted ROUTES COUNTS PLACES CAP_PERMILLE ITERATIONS
 //   place_trace clusters ROUTES PLACES SEED
+//   place_trace assign COSTS BATCH
+//   place_trace stand_in EXPERTS SAMPLES SEED ROUTES
 //
 // ROUTES: little-endian u32 num_experts, k, num_samples, then each sample's length, then u8 ids [token][k].
 // SLOTS a place, 0: as few as hold all experts. With EVENNESS_PERMILLE every
 // place that a token visits counts: samples are nowhere.
+//
+// "counted" takes the load from COUNTS, u16 [samples][experts], and the tokens from ROUTES. COSTS: u32 items,
+// u32 places, then i64 [items][places]; each BATCH of items in order is assigned by itself, evenly.
+// "stand_in" writes ROUTES: samples of the stand-in, by topic in turn.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +24,11 @@
 #include <vector>
 
 #include "io/error.h"
+#include "routing/planning/batch/sample_assignment.h"
+#include "routing/planning/batch/transport.h"
 #include "routing/planning/grouping/copy_search.h"
 #include "routing/planning/grouping/sample_clusters.h"
+#include "tests/bench/table/stand_in.h"
 
 namespace grouter {
 namespace {
@@ -70,19 +81,16 @@ void Print(const ExpertPlaces& found, double seconds) {
   std::printf("]}\n");
 }
 
-void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
-            const char* evenness) {
-  const auto begin = std::chrono::steady_clock::now();
+ExpertPlaces Find(const Routes& routes, const std::vector<uint64_t>& load, uint32_t tokens_per_sample,
+                  uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
+                  const char* evenness) {
   TokenSets sets(routes.num_experts);
-  for (const RouteView& view : routes.samples) sets.AddSample(view, 4096);
+  for (const RouteView& view : routes.samples) sets.AddSample(view, tokens_per_sample);
   CopyProblem problem;
   problem.tokens = &sets;
-  problem.load.assign(routes.num_experts, 0);
+  problem.load = load;
   uint64_t total = 0;
-  for (const RouteView& view : routes.samples) {
-    for (char id : view.ids) ++problem.load[static_cast<uint8_t>(id)];
-    total += view.ids.size();
-  }
+  for (uint64_t each : load) total += each;
   const std::vector<uint32_t> even = EvenSlots(routes.num_experts, places);
   problem.slots = slots == 0 ? even : std::vector<uint32_t>(places, slots);
   problem.load_limit.assign(places, total * cap_permille / (1000 * places));
@@ -93,9 +101,71 @@ void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_
   }
   std::vector<uint32_t> start;
   for (uint32_t p = 0; p < places; ++p) start.insert(start.end(), even[p], p);
-  const ExpertPlaces found = FindFewestCopies(problem, start, iterations, 1);
+  return FindFewestCopies(problem, start, iterations, 1);
+}
+
+void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
+            const char* evenness) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<uint64_t> load(routes.num_experts, 0);
+  for (const RouteView& view : routes.samples) {
+    for (char id : view.ids) ++load[static_cast<uint8_t>(id)];
+  }
+  const ExpertPlaces found = Find(routes, load, 4096, places, slots, cap_permille, iterations, evenness);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   Print(found, seconds.count());
+}
+
+void Counted(const Routes& routes, const char* path, uint32_t places, uint64_t cap_permille,
+             uint64_t iterations) {
+  std::ifstream file(path, std::ios::binary);
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<uint64_t> load(routes.num_experts, 0);
+  std::vector<uint16_t> rows(size_t{routes.num_experts} * 4096);
+  while (file) {
+    file.read(reinterpret_cast<char*>(rows.data()), static_cast<std::streamsize>(rows.size() * 2));
+    const size_t values = static_cast<size_t>(file.gcount()) / 2;
+    for (size_t i = 0; i < values; i += load.size()) {
+      for (size_t e = 0; e < load.size(); ++e) load[e] += rows[i + e];
+    }
+  }
+  const ExpertPlaces found = Find(routes, load, 128, places, 0, cap_permille, iterations, nullptr);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  Print(found, seconds.count());
+}
+
+void Assign(const char* path, uint32_t batch) {
+  std::ifstream file(path, std::ios::binary);
+  uint32_t header[2] = {0, 0};
+  file.read(reinterpret_cast<char*>(header), sizeof(header));
+  std::vector<int64_t> cost(size_t{header[0]} * header[1]);
+  file.read(reinterpret_cast<char*>(cost.data()), static_cast<std::streamsize>(cost.size() * 8));
+  GROUTER_CHECK(file.good() && batch > 0);
+  std::printf("[");
+  for (uint32_t first = 0; first < header[0]; first += batch) {
+    const uint32_t count = std::min(batch, header[0] - first);
+    const auto begin = cost.begin() + size_t{first} * header[1];
+    const std::vector<uint32_t> places =
+        SolveTransport(count, {begin, begin + size_t{count} * header[1]}, RankCapacities(count, header[1]));
+    for (size_t i = 0; i < places.size(); ++i) std::printf("%s%u", first + i == 0 ? "" : ", ", places[i]);
+  }
+  std::printf("]\n");
+}
+
+void StandInRoutes(uint32_t num_experts, uint32_t samples, uint64_t seed, const char* path) {
+  bench::StandInOptions options;
+  options.num_experts = num_experts;
+  options.num_samples = samples;
+  options.sample_tokens = 2048;
+  options.seed = seed;
+  const bench::StandIn data = bench::MakeStandIn(options);
+  std::ofstream file(path, std::ios::binary);
+  const uint32_t header[3] = {num_experts, options.k, samples};
+  file.write(reinterpret_cast<const char*>(header), sizeof(header));
+  const std::vector<uint32_t> lengths(samples, options.sample_tokens);
+  file.write(reinterpret_cast<const char*>(lengths.data()), static_cast<std::streamsize>(lengths.size() * 4));
+  file.write(reinterpret_cast<const char*>(data.ids.data()), static_cast<std::streamsize>(data.ids.size()));
+  GROUTER_CHECK(file.good());
 }
 
 void Clusters(const Routes& routes, uint32_t places, uint64_t seed) {
@@ -128,11 +198,24 @@ int main(int argc, char** argv) {
                     std::strtoull(argv[6], nullptr, 10), argc > 7 ? argv[7] : nullptr);
     return 0;
   }
+  if (mode == "counted" && argc == 7) {
+    grouter::Counted(grouter::Read(argv[2]), argv[3], std::atoi(argv[4]), std::atoi(argv[5]),
+                     std::strtoull(argv[6], nullptr, 10));
+    return 0;
+  }
+  if (mode == "assign" && argc == 4) {
+    grouter::Assign(argv[2], std::atoi(argv[3]));
+    return 0;
+  }
+  if (mode == "stand_in" && argc == 6) {
+    grouter::StandInRoutes(std::atoi(argv[2]), std::atoi(argv[3]), std::strtoull(argv[4], nullptr, 10),
+                           argv[5]);
+    return 0;
+  }
   if (mode == "clusters" && argc == 5) {
     grouter::Clusters(grouter::Read(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]));
     return 0;
   }
-  std::fprintf(stderr, "usage: %s search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE]\n",
-               argv[0]);
+  std::fprintf(stderr, "usage: %s search|counted|clusters|assign|stand_in ...\n", argv[0]);
   return 2;
 }
