@@ -19,6 +19,7 @@ struct Options {
   std::string job, out_schedule, out_job;
   std::vector<std::string> tables;
   uint64_t traffic_steps = 64;
+  std::string policy = "search";
   bool estimate = false;
   ScheduleRequest request;
 };
@@ -58,7 +59,13 @@ void Tell(const MadeSchedule& made, std::string* people, nlohmann::json* json) {
   }
 }
 
-absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
+absl::StatusOr<int> Run(Options options, Terminal& terminal) {
+  if (options.policy == "clusters") {
+    options.request.place.policy = GroupingPolicy::kSampleClusters;
+  } else if (options.policy != "search") {
+    return Error(absl::StatusCode::kInvalidArgument, absl::StrCat("no policy ", options.policy), "--policy",
+                 "search or clusters");
+  }
   GROUTER_ASSIGN_OR_RETURN(JobDraft draft, ReadJobDraft(options.job));
   GROUTER_ASSIGN_OR_RETURN(const Tables tables, OpenTables(draft, options.tables));
   if (options.estimate) return Estimate(options, draft, tables, terminal);
@@ -119,6 +126,7 @@ void AddPlaceCommand(Command& root) {
       .Flag("--estimate", &options->estimate, "only say what the search would take: time and bytes")
       .Option("--iterations", &options->request.place.iterations,
               "budget of the search; more are never worse")
+      .Option("--policy", &options->policy, "search, or clusters: the paper's pipeline, which knows no cap")
       .Option("--load_cap", &options->request.place.load_cap, "busiest rank / mean, at most")
       .Option("--epochs", &options->request.max_epochs,
               "placements one after the other, at most; needs --move_bytes")

@@ -251,7 +251,14 @@ class Search {
         }
       }
     }
-    world_of_sample_ = SolveTransport(samples, cost, Portions(samples, problem_.sample_share));
+    const uint32_t batch = problem_.batch_samples == 0 ? samples : problem_.batch_samples;
+    for (uint32_t first = 0; first < samples; first += batch) {
+      const uint32_t count = std::min(batch, samples - first);
+      const auto begin = cost.begin() + static_cast<std::ptrdiff_t>(size_t{first} * places_);
+      const std::vector<int64_t> part(begin, begin + static_cast<std::ptrdiff_t>(size_t{count} * places_));
+      const auto places = SolveTransport(count, part, Portions(count, problem_.sample_share));
+      std::copy(places.begin(), places.end(), world_of_sample_.begin() + first);
+    }
   }
 
   void OrderTokens() {

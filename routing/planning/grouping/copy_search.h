@@ -20,6 +20,7 @@ struct CopyProblem {
   // own sample for nothing, and each sample goes where its tokens cost least. Empty: samples are nowhere, and
   // each place counts.
   std::vector<uint32_t> sample_share;
+  uint32_t batch_samples = 0;  // samples are assigned in batches of as many, in order; 0: all at once
   // What load that sways is worth: the samples, in order, are cut into `num_slices`, and a token's copies are
   // weighed against the mean over slices and places of (load / mean load)^2, in thousandths. Loads of samples
   // to come are as unlike those planned from as slices are unlike each other. 0: copies alone.

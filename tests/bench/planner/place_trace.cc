@@ -1,6 +1,6 @@
 // Plans where experts live from routes in a file, for the benchmark: prints one JSON object.
 //
-//   place_trace search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE]
+//   place_trace search ROUTES PLACES SLOTS CAP_PERMILLE ITERATIONS [EVENNESS_PERMILLE | batch SAMPLES]
 //   place_trace counted ROUTES COUNTS PLACES CAP_PERMILLE ITERATIONS
 //   place_trace clusters ROUTES PLACES SEED
 //   place_trace assign COSTS BATCH
@@ -83,7 +83,7 @@ void Print(const ExpertPlaces& found, double seconds) {
 
 ExpertPlaces Find(const Routes& routes, const std::vector<uint64_t>& load, uint32_t tokens_per_sample,
                   uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
-                  const char* evenness) {
+                  const char* evenness, uint32_t batch_samples) {
   TokenSets sets(routes.num_experts);
   for (const RouteView& view : routes.samples) sets.AddSample(view, tokens_per_sample);
   CopyProblem problem;
@@ -94,6 +94,7 @@ ExpertPlaces Find(const Routes& routes, const std::vector<uint64_t>& load, uint3
   const std::vector<uint32_t> even = EvenSlots(routes.num_experts, places);
   problem.slots = slots == 0 ? even : std::vector<uint32_t>(places, slots);
   problem.load_limit.assign(places, total * cap_permille / (1000 * places));
+  problem.batch_samples = batch_samples;
   if (evenness == nullptr) {
     problem.sample_share.assign(places, 1);
   } else {
@@ -105,13 +106,14 @@ ExpertPlaces Find(const Routes& routes, const std::vector<uint64_t>& load, uint3
 }
 
 void Search(const Routes& routes, uint32_t places, uint32_t slots, uint64_t cap_permille, uint64_t iterations,
-            const char* evenness) {
+            const char* evenness, uint32_t batch_samples) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<uint64_t> load(routes.num_experts, 0);
   for (const RouteView& view : routes.samples) {
     for (char id : view.ids) ++load[static_cast<uint8_t>(id)];
   }
-  const ExpertPlaces found = Find(routes, load, 4096, places, slots, cap_permille, iterations, evenness);
+  const ExpertPlaces found =
+      Find(routes, load, 4096, places, slots, cap_permille, iterations, evenness, batch_samples);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   Print(found, seconds.count());
 }
@@ -129,7 +131,7 @@ void Counted(const Routes& routes, const char* path, uint32_t places, uint64_t c
       for (size_t e = 0; e < load.size(); ++e) load[e] += rows[i + e];
     }
   }
-  const ExpertPlaces found = Find(routes, load, 128, places, 0, cap_permille, iterations, nullptr);
+  const ExpertPlaces found = Find(routes, load, 128, places, 0, cap_permille, iterations, nullptr, 0);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   Print(found, seconds.count());
 }
@@ -195,7 +197,8 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "search" && argc >= 7) {
     grouter::Search(grouter::Read(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[5]),
-                    std::strtoull(argv[6], nullptr, 10), argc > 7 ? argv[7] : nullptr);
+                    std::strtoull(argv[6], nullptr, 10), argc == 8 ? argv[7] : nullptr,
+                    argc == 9 ? std::atoi(argv[8]) : 0);
     return 0;
   }
   if (mode == "counted" && argc == 7) {

@@ -110,6 +110,7 @@ TEST(CopySearchTest, InAnyShapeItsCopiesAreThoseOfCountingAgainAndEveryExpertIsP
     for (uint32_t each : slots) room += each;
     if (room < experts) slots.assign(places, experts);
     CopyProblem problem = Problem(run, slots, round % 2 == 0);
+    problem.batch_samples = round % 4 == 2 ? 3 : 0;
     uint64_t total = 0;
     for (uint64_t load : run.load) total += load;
     problem.load_limit.assign(places, total / places * 5 / 4);
