@@ -41,7 +41,7 @@ class Cell:
     def pipelines(self):
         """Mean savings of the paper's pipeline as it is, and swapped down to the cap."""
         as_it_is, capped = [], []
-        for seed in range(2 if self.area.quick else 5):
+        for seed in range(5):
             home = placement_peers.pipeline(self.planned_on.counts, self.nodes, seed)
             as_it_is.append(self.saving(Placed.of_homes(home, self.nodes)))
             home = placement_peers.swapped_down(home, self.planned_on, self.nodes, CAP)
