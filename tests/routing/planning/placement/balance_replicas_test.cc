@@ -122,6 +122,12 @@ TEST(BalanceReplicasTest, AHotExpertGetsTheSpareSlots) {
   EXPECT_EQ(arrays.logcnt, (std::vector<int32_t>{3, 1, 1, 1}));
 }
 
+TEST(BalanceReplicasTest, ALayerWithoutLoadIsPlacedWithoutReplicas) {
+  const EplbArrays arrays = BalanceReplicas({4, 6, 2, 1, 1}, std::vector<uint64_t>(4, 0)).value();
+  EXPECT_EQ(arrays.logcnt, (std::vector<int32_t>{1, 1, 1, 1}));
+  EXPECT_TRUE(FromEplbArrays(arrays, 2).ok());
+}
+
 TEST(BalanceReplicasTest, NamesEveryProblemOfAShapeAtOnce) {
   const auto arrays = BalanceReplicas({8, 4, 0, 1, 1}, {{1, 2, 3}});
   EXPECT_EQ(arrays.status().code(), absl::StatusCode::kInvalidArgument);
