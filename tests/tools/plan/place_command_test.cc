@@ -36,6 +36,21 @@ TEST(PlaceCommandTest, TrafficBeforeAndAfterIsThatOfTheSameTokens) {
   EXPECT_EQ(sum(traffic["before"]), sum(traffic["after"]));  // a row per (token, expert), wherever it goes
 }
 
+TEST(PlaceCommandTest, ThePapersPipelineIsAPolicyAndAnUnknownOneIsRefused) {
+  const std::string folder = FreshFolder();
+  MakeTableAndModel(folder);
+  MakeDraft(folder);
+  const auto place = [&](const std::string& policy) {
+    return RunProgram(AddPlaceCommand, {"place", "--job", folder + "/draft.json", "--tables",
+                                        folder + "/table", "--out_schedule", folder + "/p.schedule",
+                                        "--out_job", folder + "/p.json", "--policy", policy});
+  };
+  EXPECT_EQ(place("clusters").exit_code, 0);
+  const Outcome unknown = place("luck");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, ::testing::HasSubstr("search or clusters"));
+}
+
 TEST(PlaceCommandTest, AnEstimateSaysTimeAndBytesAndWritesNothing) {
   const std::string folder = FreshFolder();
   MakeTableAndModel(folder);
