@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/optional.h"
+#include "client/stream/channel_credentials.h"
 #include "client/stream/plan_buffer.h"
 #include "client/stream/plan_stream_call.h"
 #include "client/stream/server_list.h"
@@ -55,7 +56,8 @@ class Source : public GrpcPlanSource {
   explicit Source(GrpcPlanSourceOptions options)
       : options_(std::move(options)),
         digest_(options_.spec.digest()),
-        servers_(options_.servers, uint64_t{options_.rank} << 32 | static_cast<uint32_t>(getpid())) {
+        servers_(options_.servers, uint64_t{options_.rank} << 32 | static_cast<uint32_t>(getpid()),
+                 options_.credentials) {
     if (options_.worker.empty()) options_.worker = ThisProcess();
     options_.window_bytes = std::max(options_.window_bytes, kMaxMessagePayload);
     identity_.rank = options_.rank;
@@ -646,6 +648,9 @@ void Source::Drive() {
 absl::StatusOr<std::unique_ptr<GrpcPlanSource>> ConnectPlanSource(GrpcPlanSourceOptions options) {
   if (options.servers.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "no server is named", "", "Pass --server host:port.");
+  }
+  for (const std::string& server : options.servers) {
+    GROUTER_RETURN_IF_ERROR(MakeChannelCredentials(options.credentials, server).status());
   }
   auto source = std::make_unique<Source>(std::move(options));
   GROUTER_RETURN_IF_ERROR(source->Connect());

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/credentials.h"
 #include "client/plan_source.h"
 
 namespace grouter {
 
 struct GrpcPlanSourceOptions {
   std::vector<std::string> servers;             // "host:port" or "unix:PATH", tried in order; at least one
+  ClientCredentials credentials;                // what this client shows, and how it knows the servers
   JobSpec spec;                                 // registered with each server when it is first used
   uint32_t rank = 0;                            // world rank
   std::string label;                            // of the job, for people
@@ -50,9 +52,10 @@ class GrpcPlanSource : public PlanSource {
 };
 
 // Registers the job with the first server that answers: waits up to server_timeout. INVALID_ARGUMENT and
-// FAILED_PRECONDITION as the server gives them (the job is wrong), UNIMPLEMENTED when no server has the job's
-// planner version, UNAVAILABLE naming every server tried.
-// Plans then come by one stream ahead of the calls; it starts at the first step asked for.
+// FAILED_PRECONDITION as the server gives them (the job is wrong) or for credentials that do not hold
+// together, UNAUTHENTICATED and PERMISSION_DENIED, UNIMPLEMENTED when no server has the job's planner version,
+// UNAVAILABLE naming every server tried. Plans then come by one stream ahead of the calls; it starts at the
+// first step asked for.
 absl::StatusOr<std::unique_ptr<GrpcPlanSource>> ConnectPlanSource(GrpcPlanSourceOptions options);
 
 }  // namespace grouter

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/stream/channel_credentials.h"
 #include "client/stream/server_list.h"
 #include "grouter/v1/catalog_service.grpc.pb.h"
 #include "grouter/v1/stats_service.grpc.pb.h"
@@ -20,7 +21,10 @@ absl::Status CallFirst(const ServerCallOptions& options, const Call& call) {
   if (options.servers.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "no server is named", "--server", "give host:port");
   }
-  ServerList servers(options.servers, /*seed=*/0);
+  for (const std::string& server : options.servers) {
+    GROUTER_RETURN_IF_ERROR(MakeChannelCredentials(options.credentials, server).status());
+  }
+  ServerList servers(options.servers, /*seed=*/0, options.credentials);
   absl::Status last;
   for (size_t i = 0; i < options.servers.size(); ++i) {
     last = call(servers.channel(), servers.current());

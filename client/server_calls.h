@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/credentials.h"
 #include "routing/planning/job.h"
 
 namespace grouter {
 
 struct ServerCallOptions {
   std::vector<std::string> servers;          // "host:port" or "unix:PATH", tried in order
+  ClientCredentials credentials;             // what this client shows, and how it knows the servers
   std::chrono::milliseconds timeout{10000};  // of one call to one server
 };
 
@@ -25,8 +27,8 @@ struct RegisteredJob {
   bool already_registered = false;
 };
 
-// All of them: INVALID_ARGUMENT without a server, UNAVAILABLE naming every server when none answers; an
-// answer that says no ends the walk.
+// All of them: INVALID_ARGUMENT without a server or for credentials that do not go together, UNAVAILABLE
+// naming every server when none answers; an answer that says no ends the walk.
 
 // DATA_LOSS when the server's digest is another than `spec`'s.
 absl::StatusOr<RegisteredJob> RegisterJob(const ServerCallOptions& options, const JobSpec& spec,

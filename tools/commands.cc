@@ -1,5 +1,6 @@
 #include "tools/commands.h"
 
+#include "tools/certs/commands.h"
 #include "tools/pipeline/run_command.h"
 #include "tools/plan/commands.h"
 #include "tools/server/commands.h"
@@ -41,6 +42,8 @@ void AddAllCommands(Command& root) {
   AddPlanExplainCommand(plan);
   AddPlanReportCommand(plan);
   AddStatsCommand(root);
+  Command& certs = root.Add("certs", "make certificates and tokens");
+  AddCertsInitCommand(certs);
   AddTrainCommand(root);
   AddReportCommand(root);
   AddRunCommand(root);

@@ -90,6 +90,10 @@ void ReadPlans(const Json& json, const std::string& path, std::vector<std::strin
   fields.Read("tables", &plans->tables);
   fields.Read("schedule", &plans->schedule);
   fields.Read("servers", &plans->servers);
+  fields.Read("tls_ca", &plans->credentials.tls_ca);
+  fields.Read("tls_cert", &plans->credentials.tls_cert);
+  fields.Read("tls_key", &plans->credentials.tls_key);
+  fields.Read("token_file", &plans->credentials.token_file);
   fields.Read("plans_ahead", &plans->plans_ahead);
   fields.ReadSeconds("server_timeout", &plans->server_timeout);
 }

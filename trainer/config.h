@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/credentials.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/routing_mode.h"
 #include "trainer/pipeline/learning_rate.h"
@@ -27,6 +28,7 @@ struct PlansConfig {
   std::vector<std::string> tables;   // folders, in the job's order
   std::string schedule;              // the placement schedule's file
   std::vector<std::string> servers;  // host:port
+  ClientCredentials credentials;     // for the servers; "tls_ca", "tls_cert", "tls_key", "token_file"
   uint32_t plans_ahead = 2;
   std::chrono::milliseconds server_timeout = std::chrono::seconds(60);
 };

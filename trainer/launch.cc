@@ -42,10 +42,16 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   CLI::App app("Trains a mixture-of-experts language model by plans or with a learned router.",
                "grouter_trainer");
   std::string config_path, servers, server_timeout, collective_timeout, resume, out, device;
+  ClientCredentials credentials;
   uint32_t resident = 0;
   uint64_t num_steps = 0, stop_after = 0;
   app.add_option("--config", config_path, "the run, as JSON (docs/trainer.md)")->required();
   app.add_option("--server", servers, "routing servers, host:port[,host:port]; overrides the configuration");
+  app.add_option("--tls_ca,--tls-ca", credentials.tls_ca, "CA of the servers' certificates (PEM): use TLS");
+  app.add_option("--tls_cert,--tls-cert", credentials.tls_cert, "certificate that names this client (PEM)");
+  app.add_option("--tls_key,--tls-key", credentials.tls_key, "its key (PEM)");
+  app.add_option("--token_file,--token-file", credentials.token_file,
+                 "file with this client's bearer token, instead or too");
   app.add_option("--server_timeout,--server-timeout", server_timeout,
                  "how long a lost server is waited for [60s]");
   app.add_option("--collective_timeout,--collective-timeout", collective_timeout,
@@ -72,6 +78,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   GROUTER_ASSIGN_OR_RETURN(line.config, TrainerConfig::FromJson(json, config_path));
   TrainerConfig& config = line.config;
   for (PlansConfig* plans : {&config.train, &config.valid}) {
+    for (std::string ClientCredentials::*path :
+         {&ClientCredentials::tls_ca, &ClientCredentials::tls_cert, &ClientCredentials::tls_key,
+          &ClientCredentials::token_file}) {
+      if (!(credentials.*path).empty()) plans->credentials.*path = credentials.*path;
+    }
     if (!servers.empty()) plans->servers = absl::StrSplit(servers, ',', absl::SkipEmpty());
     GROUTER_RETURN_IF_ERROR(ReadDuration("--server_timeout", server_timeout, &plans->server_timeout));
   }

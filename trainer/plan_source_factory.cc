@@ -1,5 +1,6 @@
 #include "trainer/plan_source_factory.h"
 
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@ absl::StatusOr<std::unique_ptr<PlanSource>> MakeConfiguredPlanSource(const Plans
     options.servers = plans.servers;
     options.spec = std::move(spec);
     options.rank = rank;
+    options.credentials = WithEnvironment(plans.credentials, std::getenv);
     options.worker = absl::StrCat("rank ", rank);
     options.server_timeout = plans.server_timeout;
     GROUTER_ASSIGN_OR_RETURN(source, ConnectPlanSource(std::move(options)));

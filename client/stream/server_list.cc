@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/stream/channel_credentials.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 
 namespace grouter {
@@ -27,12 +27,17 @@ grpc::ChannelArguments Arguments() {
 
 }  // namespace
 
-ServerList::ServerList(std::vector<std::string> addresses, uint64_t seed)
-    : addresses_(std::move(addresses)), random_(seed) {}
+ServerList::ServerList(std::vector<std::string> addresses, uint64_t seed, ClientCredentials credentials)
+    : addresses_(std::move(addresses)),
+      random_(seed),
+      files_(std::move(credentials)),
+      credentials_(addresses_.size(), grpc::InsecureChannelCredentials()) {}
 
 std::shared_ptr<grpc::Channel> ServerList::channel() {
   if (channel_ == nullptr) {
-    channel_ = grpc::CreateCustomChannel(current(), grpc::InsecureChannelCredentials(), Arguments());
+    auto credentials = MakeChannelCredentials(files_, current());
+    if (credentials.ok()) credentials_[current_] = *std::move(credentials);
+    channel_ = grpc::CreateCustomChannel(current(), credentials_[current_], Arguments());
   }
   return channel_;
 }

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/credentials.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/security/credentials.h"
 #include "io/random.h"
 
 namespace grouter {
@@ -16,8 +18,10 @@ namespace grouter {
 // One thread at a time.
 class ServerList {
  public:
-  // `addresses` not empty; `seed` spreads the waits of many clients.
-  ServerList(std::vector<std::string> addresses, uint64_t seed);
+  // `addresses` not empty; `seed` spreads the waits of many clients. `credentials` must hold together for
+  // each of them (MakeChannelCredentials); when their files cannot be read later on, what was read last is
+  // used.
+  ServerList(std::vector<std::string> addresses, uint64_t seed, ClientCredentials credentials = {});
 
   const std::string& current() const { return addresses_[current_]; }
   // The channel to the current server; a fresh one after Failed.
@@ -33,6 +37,8 @@ class ServerList {
   Random random_;
   size_t current_ = 0;
   size_t failures_ = 0;
+  const ClientCredentials files_;
+  std::vector<std::shared_ptr<grpc::ChannelCredentials>> credentials_;  // by address, as last read
   std::shared_ptr<grpc::Channel> channel_;
 };
 

@@ -33,6 +33,7 @@ TEST(CommandsTest, EveryStepOfTheMainJobIsACommandWithHelp) {
                                                           {"plan", "report"},
                                                           {"job", "register"},
                                                           {"stats"},
+                                                          {"certs", "init"},
                                                           {"table", "inspect"},
                                                           {"table", "verify"},
                                                           {"table", "stats"},

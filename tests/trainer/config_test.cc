@@ -10,7 +10,8 @@ constexpr char kGood[] = R"({
   "model": {"vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
             "moe_intermediate_size": 8, "num_experts": 4, "num_experts_per_tok": 2},
   "datasets": [{"prefix": "tokens", "sample_index": "samples"}],
-  "train": {"job": "job.json", "servers": ["a:1", "b:2"], "plans_ahead": 3, "server_timeout": 1.5},
+  "train": {"job": "job.json", "servers": ["a:1", "b:2"], "plans_ahead": 3, "server_timeout": 1.5,
+            "tls_ca": "ca.pem", "token_file": "token"},
   "optimizer": {"learning_rate": 0.002, "warmup_steps": 7},
   "out": "run", "eval_interval": 10
 })";
@@ -23,6 +24,8 @@ TEST(TrainerConfig, ReadsItsFields) {
   EXPECT_EQ(config->datasets[0].prefix, "tokens");
   EXPECT_EQ(config->train.servers, (std::vector<std::string>{"a:1", "b:2"}));
   EXPECT_EQ(config->train.server_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(config->train.credentials.tls_ca, "ca.pem");
+  EXPECT_EQ(config->train.credentials.token_file, "token");
   EXPECT_EQ(config->optimizer.warmup_steps, 7u);
   EXPECT_EQ(config->eval_interval, 10u);
 }

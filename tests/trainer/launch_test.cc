@@ -31,13 +31,36 @@ std::string WriteConfig(const std::string& folder) {
 
 TEST(ParseCommandLine, FlagsOverrideTheFile) {
   const std::string path = WriteConfig(JoinPath(::testing::TempDir(), "flags"));
-  const auto line = ParseCommandLine({"--config", path, "--server", "a:1,b:2", "--server_timeout", "90s",
-                                      "--collective_timeout", "1m30s", "--resident-experts", "5", "--resume",
-                                      "latest", "--out", "elsewhere", "--num-steps", "3", "--stop-after=2"});
+  const auto line = ParseCommandLine({"--config",
+                                      path,
+                                      "--server",
+                                      "a:1,b:2",
+                                      "--server_timeout",
+                                      "90s",
+                                      "--collective_timeout",
+                                      "1m30s",
+                                      "--resident-experts",
+                                      "5",
+                                      "--resume",
+                                      "latest",
+                                      "--out",
+                                      "elsewhere",
+                                      "--num-steps",
+                                      "3",
+                                      "--stop-after=2",
+                                      "--tls_ca",
+                                      "/ca",
+                                      "--tls_cert=/cert",
+                                      "--tls_key=/key",
+                                      "--token_file=/token"});
   ASSERT_TRUE(line.ok()) << line.status();
   const TrainerConfig& config = line->config;
   EXPECT_EQ(config.train.servers, (std::vector<std::string>{"a:1", "b:2"}));
   EXPECT_EQ(config.valid.server_timeout, std::chrono::seconds(90));
+  EXPECT_EQ(config.train.credentials.tls_ca, "/ca");
+  EXPECT_EQ(config.valid.credentials.tls_cert, "/cert");
+  EXPECT_EQ(config.valid.credentials.tls_key, "/key");
+  EXPECT_EQ(config.train.credentials.token_file, "/token");
   EXPECT_EQ(config.collective_timeout, std::chrono::seconds(90));
   EXPECT_EQ(config.num_resident_experts, 5u);
   EXPECT_EQ(config.resume, "latest");

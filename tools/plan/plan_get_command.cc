@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -6,6 +7,7 @@
 #include "io/error.h"
 #include "io/file.h"
 #include "tools/plan/commands.h"
+#include "tools/plan/credential_options.h"
 #include "tools/plan/job_files.h"
 
 namespace grouter {
@@ -16,6 +18,7 @@ struct Options {
   std::vector<std::string> tables, servers;
   uint64_t step = 0, timeout_seconds = 60;
   uint32_t rank = 0;
+  ClientCredentials credentials;
 };
 
 absl::StatusOr<std::unique_ptr<PlanSource>> OpenSource(const Options& options) {
@@ -27,6 +30,7 @@ absl::StatusOr<std::unique_ptr<PlanSource>> OpenSource(const Options& options) {
   GROUTER_ASSIGN_OR_RETURN(grpc.spec, ReadJobSpec(options.job));
   grpc.servers = options.servers;
   grpc.rank = options.rank;
+  grpc.credentials = WithEnvironment(options.credentials, std::getenv);
   grpc.server_timeout = std::chrono::seconds(options.timeout_seconds);
   GROUTER_ASSIGN_OR_RETURN(auto source, ConnectPlanSource(std::move(grpc)));
   return std::unique_ptr<PlanSource>(std::move(source));
@@ -93,7 +97,8 @@ void AddPlanGetCommand(Command& plan) {
       .Option("--step", &options->step, "which step")
       .Option("--rank", &options->rank, "which world rank")
       .Option("--out", &options->out, "file for the plan's canonical bytes: step part, then micro-batches")
-      .Option("--server_timeout", &options->timeout_seconds, "seconds to wait for a server")
+      .Option("--server_timeout", &options->timeout_seconds, "seconds to wait for a server");
+  AddCredentialOptions(command, &options->credentials)
       .Footer("The same key gives the same bytes, from any server and planned here: compare sha256.")
       .Run([options](Terminal& terminal) { return Run(*options, terminal); });
 }

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "client/grpc_plan_source.h"
 #include "io/error.h"
 #include "routing/planning/verify_plans.h"
 #include "tools/plan/commands.h"
+#include "tools/plan/credential_options.h"
 #include "tools/plan/job_files.h"
 #include "tools/plan/step_range.h"
 #include "tools/plan/verification.h"
@@ -16,6 +18,7 @@ struct Options {
   std::string job, schedule, steps;
   std::vector<std::string> tables, servers;
   uint64_t timeout_seconds = 60, max_findings = 20;
+  ClientCredentials credentials;
 };
 
 // The plans of all ranks as a server sends them; one source a rank, opened when it is first asked.
@@ -48,6 +51,7 @@ class ServedPlans {
       grpc.spec = spec_;
       grpc.servers = options_.servers;
       grpc.rank = rank;
+      grpc.credentials = WithEnvironment(options_.credentials, std::getenv);
       grpc.server_timeout = std::chrono::seconds(options_.timeout_seconds);
       GROUTER_ASSIGN_OR_RETURN(sources_[rank], ConnectPlanSource(std::move(grpc)));
     }
@@ -84,7 +88,8 @@ void AddPlanVerifyCommand(Command& plan) {
       .Option("--steps", &options->steps, "FIRST..LAST; all steps without it")
       .Option("--server", &options->servers, "host:port: check what this server sends; else plans made here")
       .Option("--server_timeout", &options->timeout_seconds, "seconds to wait for a server")
-      .Option("--max_findings", &options->max_findings, "stop after so many")
+      .Option("--max_findings", &options->max_findings, "stop after so many");
+  AddCredentialOptions(command, &options->credentials)
       .Footer(
           "Every sample once per epoch, every token at its experts, splits alike at both ends, capacities,\n"
           "memory, transfers free of deadlock; by code that shares nothing with the planner. Exit code 1: a\n"

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "client/server_calls.h"
 #include "io/error.h"
+#include "tools/plan/credential_options.h"
 #include "tools/server/commands.h"
 #include "tools/server/stats_text.h"
 
@@ -15,11 +17,13 @@ struct Options {
   std::string job;
   bool watch = false, no_expert_load = false;
   uint64_t interval_ms = 2000, count = 0, timeout_seconds = 10;
+  ClientCredentials credentials;
 };
 
 absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   ServerCallOptions calls;
   calls.servers = options.servers;
+  calls.credentials = WithEnvironment(options.credentials, std::getenv);
   calls.timeout = std::chrono::seconds(options.timeout_seconds);
   for (uint64_t shown = 0;; ++shown) {
     // A call each time, not one stream: a call has a deadline and walks on to a server that lives.
@@ -47,8 +51,10 @@ void AddStatsCommand(Command& root) {
       .Flag("--watch", &options->watch, "again and again, until interrupted")
       .Option("--interval_ms", &options->interval_ms, "between two, with --watch; at least 100")
       .Option("--count", &options->count, "with --watch: end after so many; 0: never")
-      .Option("--server_timeout", &options->timeout_seconds, "seconds to wait for each server")
-      .Run([options](Terminal& terminal) { return Run(*options, terminal); });
+      .Option("--server_timeout", &options->timeout_seconds, "seconds to wait for each server");
+  AddCredentialOptions(command, &options->credentials).Run([options](Terminal& terminal) {
+    return Run(*options, terminal);
+  });
 }
 
 }  // namespace grouter

@@ -12,6 +12,7 @@
 #include "io/error.h"
 #include "io/file.h"
 #include "tools/pipeline/supervisor.h"
+#include "tools/plan/credential_options.h"
 #include "tools/steps/commands.h"
 
 namespace grouter {
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   std::string config, out, trainer = "grouter_trainer", server_timeout, logs;
   std::vector<std::string> servers;
+  ClientCredentials credentials;
   uint32_t ranks = 1, threads = 1;
   int64_t resident_experts = -1;
   uint64_t deadline_seconds = 24 * 3600;
@@ -70,6 +72,12 @@ ProcessSpec Rank(const Options& options, uint32_t rank, uint16_t port, const std
     std::string list;
     for (const std::string& server : options.servers) absl::StrAppend(&list, list.empty() ? "" : ",", server);
     spec.argv.push_back(list);
+  }
+  for (const auto& [flag, path] : {std::pair("--tls_ca", options.credentials.tls_ca),
+                                   std::pair("--tls_cert", options.credentials.tls_cert),
+                                   std::pair("--tls_key", options.credentials.tls_key),
+                                   std::pair("--token_file", options.credentials.token_file)}) {
+    if (!path.empty()) spec.argv.insert(spec.argv.end(), {flag, path});
   }
   if (!options.server_timeout.empty()) {
     spec.argv.insert(spec.argv.end(), {"--server_timeout", options.server_timeout});
@@ -160,7 +168,8 @@ void AddTrainCommand(Command& root) {
       .Option("--trainer", &options->trainer, "the program each rank is")
       .Option("--logs", &options->logs, "folder for the ranks' logs; empty: OUT/logs")
       .Option("--deadline", &options->deadline_seconds, "seconds until the run is given up")
-      .Flag("--resume", &options->resume, "go on from the newest checkpoint in OUT, if there is one")
+      .Flag("--resume", &options->resume, "go on from the newest checkpoint in OUT, if there is one");
+  AddCredentialOptions(command, &options->credentials)
       .Footer("For several machines start grouter_trainer on each, by torchrun, srun or hand (README).")
       .Run([options](Terminal& terminal) { return Run(*options, terminal); });
 }

@@ -6,6 +6,7 @@ with grouter_client.PlanStream("head:50051", job_digest, rank=0) as stream:
             ids = plan.layer_groups[0].topk_ids(0)  # [tokens, k], no copy
 """
 
+from grouter_client.credentials import Credentials, open_channel
 from grouter_client.decode import (
     ChunkPlan,
     LayerGroupPlan,
@@ -20,6 +21,7 @@ from grouter_client.stream import PlanStream, Step, get_plan
 
 __all__ = [
     "ChunkPlan",
+    "Credentials",
     "LayerGroupPlan",
     "MicroBatchPlan",
     "PlanStream",
@@ -33,4 +35,5 @@ __all__ = [
     "get_plan",
     "get_slice",
     "ingest",
+    "open_channel",
 ]

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 
 from grouter.v1 import plan_pb2, replay_pb2, replay_service_pb2, replay_service_pb2_grpc
+from grouter_client.credentials import open_channel
 
 MESSAGE_BYTES = 1 << 20
 WEIGHT_DTYPE = np.dtype("<f4")
@@ -63,7 +64,7 @@ def ingest(
                 yield replay_service_pb2.IngestBatchRequest(routes=[routes])
         yield replay_service_pb2.IngestBatchRequest(seal=True)
 
-    with channel or grpc.insecure_channel(server) as opened:
+    with channel or open_channel(server) as opened:
         stub = replay_service_pb2_grpc.ReplayServiceStub(opened)
         return stub.IngestBatch(messages(), timeout=timeout_s).batch
 
@@ -141,7 +142,7 @@ def get_slice(
     split.pad_multiple = pad_multiple
     request.layer_groups.CopyFrom(plan_pb2.LayerGroupRange(first=layer_groups[0], count=layer_groups[1]))
     deadline = time.monotonic() + wait_s
-    with channel or grpc.insecure_channel(server) as opened:
+    with channel or open_channel(server) as opened:
         stub = replay_service_pb2_grpc.ReplayServiceStub(opened)
         while True:
             try:

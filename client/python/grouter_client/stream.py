@@ -7,6 +7,7 @@ import time
 import grpc
 
 from grouter.v1 import plan_pb2, plan_service_pb2, plan_service_pb2_grpc
+from grouter_client.credentials import open_channel
 from grouter_client.decode import decode_micro_batch, decode_step
 
 MIN_GRANT_BYTES = 1 << 20
@@ -29,9 +30,9 @@ class Step:
     micro_batches: list
 
 
-def get_plan(server, job_digest, step, rank, timeout_s=10.0):
+def get_plan(server, job_digest, step, rank, timeout_s=10.0, credentials=None):
     """One step's plan by key. Raises grpc.RpcError."""
-    with grpc.insecure_channel(server) as channel:
+    with open_channel(server, credentials) as channel:
         stub = plan_service_pb2_grpc.PlanServiceStub(channel)
         request = plan_service_pb2.GetPlanRequest(job_digest=job_digest, step=step, rank=rank)
         parts = {}
@@ -46,13 +47,23 @@ def get_plan(server, job_digest, step, rank, timeout_s=10.0):
 class PlanStream:
     """Iterates over Steps. Not thread-safe. Servers are tried in turn when a stream breaks."""
 
-    def __init__(self, servers, job_digest, rank, first_step=0, window_bytes=32 << 20, server_timeout_s=60.0):
+    def __init__(
+        self,
+        servers,
+        job_digest,
+        rank,
+        first_step=0,
+        window_bytes=32 << 20,
+        server_timeout_s=60.0,
+        credentials=None,
+    ):
         self._servers = [servers] if isinstance(servers, str) else list(servers)
         self._job_digest = job_digest
         self._rank = rank
         self._step = first_step
         self._window = max(window_bytes, MIN_GRANT_BYTES)
         self._server_timeout_s = server_timeout_s
+        self._credentials = credentials
         self._server = 0
         self._channel = None
         self._call = None
@@ -72,7 +83,7 @@ class PlanStream:
 
     def _open(self):
         self.close()
-        self._channel = grpc.insecure_channel(self._servers[self._server])
+        self._channel = open_channel(self._servers[self._server], self._credentials)
         stub = plan_service_pb2_grpc.PlanServiceStub(self._channel)
         requests = queue.SimpleQueue()
         first = plan_pb2.PlanPosition(step=self._step)

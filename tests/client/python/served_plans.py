@@ -4,12 +4,11 @@ import functools
 import importlib.util
 import os
 import pathlib
+import queue
 import subprocess
 import sys
 import tempfile
 from unittest import mock
-
-import grpc
 
 CLIENT = pathlib.Path("client/python")
 
@@ -28,30 +27,58 @@ def import_client():
     return importlib.import_module("grouter_client")
 
 
-class ServedJob:
-    """A server with a registered job: its `address`, the job's `digest`, and the planner's own `payloads`.
+class OpenRequests:
+    """Requests of a stream that stays open until it is cancelled."""
 
-    The payloads are those of rank 0's steps 0 and 1: a step part and its two micro-batches, twice.
+    def __init__(self):
+        self._queue = queue.SimpleQueue()
+        self.put = self._queue.put
+
+    def __iter__(self):
+        return iter(self._queue.get, None)
+
+
+class ServedJob:
+    """A server with a registered job: its `address`, `owner_address` (a unix socket, where this user may
+    do everything), the job's `digest`, and the planner's own `payloads`.
+
+    `arguments` go to the server, `credentials` are the client's, `shape` is make_served_job's. The payloads are those of rank 0's steps 0
+    and 1: a step part and its two micro-batches, twice.
     """
 
+    def __init__(self, arguments=(), credentials=None, shape=()):
+        self._shape = list(shape)
+        self._arguments = list(arguments)
+        self._credentials = credentials
+
     def __enter__(self):
-        import_client()
+        client = import_client()
         from grouter.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 
         made = subprocess.run(
-            ["tests/testing/serving/make_served_job"], stdout=subprocess.PIPE, check=True, text=True
+            ["tests/testing/serving/make_served_job", *self._shape],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
         )
         first, *payloads = made.stdout.splitlines()
         root, self.digest, request = first.split()
         self.payloads = [bytes.fromhex(line) for line in payloads]
+        self._folder = tempfile.TemporaryDirectory(dir="/tmp")  # a socket's path is short
+        owner = f"unix:{self._folder.name}/socket"
         self._server = subprocess.Popen(
-            ["server/grouter_server", "--root", root, "--listen", "127.0.0.1:0"],
+            ["server/grouter_server", "--root", root, "--listen", "127.0.0.1:0", "--listen", owner]
+            + self._arguments,
             stdout=subprocess.PIPE,
             text=True,
         )
         try:
             self.address = self._server.stdout.readline().split()[-1]
-            with grpc.insecure_channel(self.address) as channel:
+            self.owner_address = self._server.stdout.readline().split()[-1]
+            self.http_address = (
+                self._server.stdout.readline().split()[-1] if "--http" in self._arguments else ""
+            )
+            with client.open_channel(self.address, self._credentials) as channel:
                 stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
                 registration = catalog_service_pb2.RegisterJobRequest.FromString(bytes.fromhex(request))
                 registered = stub.RegisterJob(registration, timeout=10).job_digest
@@ -66,3 +93,4 @@ class ServedJob:
         self._server.kill()
         self._server.wait()
         self._server.stdout.close()
+        self._folder.cleanup()

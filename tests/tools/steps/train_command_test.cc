@@ -48,8 +48,9 @@ TEST_F(TrainCommandTest, EveryRankGetsItsPlaceInTheWorldAndRank0sSummaryIsTheRes
 }
 
 TEST_F(TrainCommandTest, ServersAndResidentExpertsAreHandedOn) {
-  const Outcome outcome = Train("echo \"$@\" >&2; echo '{}'", {"--server", "a:1", "b:2", "--resident_experts",
-                                                               "3", "--server_timeout", "7s"});
+  const Outcome outcome = Train("echo \"$@\" >&2; echo '{}'",
+                                {"--server", "a:1", "b:2", "--resident_experts", "3", "--server_timeout",
+                                 "7s", "--tls_ca", "/ca", "--token_file", "/token"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   std::ifstream log(folder_ + "/out/logs/rank0.log");
   std::string line;
@@ -58,6 +59,7 @@ TEST_F(TrainCommandTest, ServersAndResidentExpertsAreHandedOn) {
   EXPECT_THAT(line, HasSubstr("--server a:1,b:2"));
   EXPECT_THAT(line, HasSubstr("--resident_experts 3"));
   EXPECT_THAT(line, HasSubstr("--server_timeout 7s"));
+  EXPECT_THAT(line, HasSubstr("--tls_ca /ca --token_file /token"));
 }
 
 TEST_F(TrainCommandTest, ItResumesFromTheNewestCompleteCheckpointOnly) {

@@ -18,7 +18,7 @@ class RolloutReplayTest(unittest.TestCase):
     def test_a_rank_trains_on_its_slice(self):
         routes = [np.tile(np.arange(2, dtype=np.int32), (tokens, 3, 1)) for tokens in (8, 4)]
         with served_plans.ServedJob() as job:
-            client.ingest(job.address, "actor", 12, routes, num_experts=8)
+            client.ingest(job.owner_address, "actor", 12, routes, num_experts=8)
             environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
             environment.update(DP_RANK="0", DP_SIZE="2", CP_RANK="1", CP_SIZE="2", FIRST_LAYER="1")
             done = subprocess.run(

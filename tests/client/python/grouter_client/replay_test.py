@@ -26,10 +26,10 @@ class ReplayTest(unittest.TestCase):
         cls.job = cls.enterClassContext(served_plans.ServedJob())
 
     def seal(self, batch, routes, **options):
-        return client.ingest(self.job.address, "py", batch, routes, NUM_EXPERTS, **options)
+        return client.ingest(self.job.owner_address, "py", batch, routes, NUM_EXPERTS, **options)
 
     def slice(self, batch, **options):
-        return client.get_slice(self.job.address, "py", batch, **options)
+        return client.get_slice(self.job.owner_address, "py", batch, **options)
 
     def test_a_batch_comes_back_as_it_was(self):
         routes = rollout(1, [7, 1, 20])
