@@ -1,6 +1,7 @@
 #include "server/housekeeper.h"
 
 #include <chrono>
+#include <utility>
 
 #include "spdlog/spdlog.h"
 
@@ -11,8 +12,13 @@ constexpr std::chrono::milliseconds kBetweenLooks(500);
 
 }  // namespace
 
-Housekeeper::Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters)
-    : streams_(streams), artefacts_(artefacts), counters_(counters), thread_([this] { Work(); }) {}
+Housekeeper::Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters,
+                         std::function<void()> chore)
+    : streams_(streams),
+      artefacts_(artefacts),
+      counters_(counters),
+      chore_(std::move(chore)),
+      thread_([this] { Work(); }) {}
 
 Housekeeper::~Housekeeper() { Stop(); }
 
@@ -36,7 +42,8 @@ void Housekeeper::Work() {
 }
 
 void Housekeeper::Look() {
-  ++looks_;
+  const Heartbeat::Round round(&heartbeat_);
+  if (chore_ != nullptr) chore_();
   const int damaged = artefacts_ == nullptr ? 0 : artefacts_->MarkChangedTables();
   if (damaged > 0) {
     spdlog::error("tables_damaged={} reason=files_changed_under_the_server", damaged);

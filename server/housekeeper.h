@@ -3,25 +3,27 @@
 #ifndef GROUTER_SERVER_HOUSEKEEPER_H_
 #define GROUTER_SERVER_HOUSEKEEPER_H_
 
-#include <atomic>
+#include <functional>
 #include <thread>
 
 #include "io/mutex.h"
 #include "server/registry/artefact_registry.h"
 #include "server/stats/counters.h"
+#include "server/stats/heartbeat.h"
 #include "server/stream/stream_engine.h"
 
 namespace grouter {
 
 class Housekeeper {
  public:
-  // All outlive this. Starts at once. `artefacts` may be null.
-  Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters);
+  // All outlive this. Starts at once. `artefacts` may be null. `chore`, if given, is run at each look.
+  Housekeeper(StreamEngine* streams, ArtefactRegistry* artefacts, Counters* counters,
+              std::function<void()> chore = nullptr);
   ~Housekeeper();
   // Idempotent.
   void Stop();
-  // Looks since the start: a heartbeat.
-  uint64_t looks() const { return looks_; }
+  // A round is a look.
+  const Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   void Work();
@@ -30,7 +32,8 @@ class Housekeeper {
   StreamEngine* const streams_;
   ArtefactRegistry* const artefacts_;
   Counters* const counters_;
-  std::atomic<uint64_t> looks_{0};
+  const std::function<void()> chore_;
+  Heartbeat heartbeat_;
   Mutex mutex_;
   CondVar changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

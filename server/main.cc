@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
     environment[text.substr(0, text.find('='))] = text.substr(std::min(text.size(), text.find('=') + 1));
   }
   auto& files = grouter::FileSystem::Local();
-  const auto command = grouter::ReadCommandLine({argv + 1, argv + argc}, environment, files);
+  const auto read = [&] { return grouter::ReadCommandLine({argv + 1, argv + argc}, environment, files); };
+  const auto command = read();
   if (command.ok() && !command->print.empty()) {
     (command->exit_code == 0 ? std::cout : std::cerr) << command->print;
     return command->exit_code;
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
         std::cout << "listening on " << address << std::endl;
       const std::string http = (*server)->http_address();
       if (!http.empty()) std::cout << "http on " << http << std::endl;
-      grouter::ServeUntilSignal(command->config, server->get());
+      grouter::ServeUntilSignal(command->config, read, server->get());
     }
   }
   if (!status.ok()) std::cerr << "grouter_server: " << status.message() << "\n";

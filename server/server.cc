@@ -1,6 +1,10 @@
 #include "server/server.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -10,6 +14,7 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "io/error.h"
 #include "server/housekeeper.h"
+#include "server/http/http_caller.h"
 #include "server/http/pages.h"
 #include "server/net/acceptor.h"
 #include "server/net/descriptors.h"
@@ -17,11 +22,15 @@
 #include "server/plans/worker_pool.h"
 #include "server/registry/job_registry.h"
 #include "server/replay/replay_store.h"
+#include "server/security/gate.h"
+#include "server/security/peer_users.h"
+#include "server/security/tls_credentials.h"
 #include "server/service/catalog_service.h"
 #include "server/service/plan_service.h"
 #include "server/service/replay_service.h"
 #include "server/service/stats_service.h"
 #include "server/stream/stream_engine.h"
+#include "server/trust.h"
 #include "spdlog/spdlog.h"
 
 namespace grouter {
@@ -66,7 +75,7 @@ int64_t UnixMs() {
 
 ReplayStoreOptions ReplayOptionsOf(const server::ServerConfig& config) {
   ReplayStoreOptions options;
-  options.folder = JoinPath(config.roots(0), "replay");
+  options.folder = JoinPath(config.roots(0), ReplayStore::kFolder);
   options.quota.max_bytes = config.replay().max_bytes();
   options.quota.batches_per_series = config.replay().batches_per_series();
   options.max_open_batches = config.replay().max_open_batches();
@@ -76,8 +85,10 @@ ReplayStoreOptions ReplayOptionsOf(const server::ServerConfig& config) {
 
 class GrouterServer : public Server {
  public:
-  GrouterServer(const server::ServerConfig& config, FileSystem& files)
+  GrouterServer(const server::ServerConfig& config, Trust trust, FileSystem& files)
       : config_(config),
+        files_(files),
+        certificates_(std::move(trust.certificates)),
         artefacts_({config.roots().begin(), config.roots().end()}, files),
         jobs_({config.limits().max_jobs(),
                std::chrono::duration_cast<std::chrono::seconds>(Milliseconds(config.timing().job_ttl_ms()))},
@@ -88,47 +99,56 @@ class GrouterServer : public Server {
         replayers_(kReplayThreads),
         cache_(config.limits().plan_cache_bytes(), &planners_),
         watches_(config.limits().max_watches()),
-        plan_service_(&jobs_, &watches_),
-        catalog_service_(&artefacts_, &jobs_, &cache_, &searches_, &watches_),
-        replay_service_({&replay_, &replayers_, &watches_, &counters_, &files, UnixMs}) {
+        gate_(std::move(trust.tokens), Authorizer(RulesOf(config)), &counters_),
+        plan_service_(&jobs_, &watches_, &gate_),
+        catalog_service_(&artefacts_, &jobs_, &cache_, &searches_, &watches_, &gate_),
+        replay_service_({&replay_, &replayers_, &watches_, &counters_, &gate_, &files, UnixMs}) {
     streams_.jobs = &jobs_;
     streams_.cache = &cache_;
     streams_.counters = &counters_;
+    streams_.gate = &gate_;
     streams_.limits = LimitsOf(config);
-    stats_ = {
-        &artefacts_, &jobs_, &cache_, &replay_, &counters_, &draining_, std::chrono::steady_clock::now()};
-    stats_service_ = std::make_unique<StatsServiceImpl>(stats_, &watches_);
+    stats_ = {&artefacts_,
+              &jobs_,
+              &cache_,
+              &replay_,
+              &counters_,
+              &draining_,
+              certificates_.get(),
+              std::chrono::steady_clock::now()};
+    stats_service_ = std::make_unique<StatsServiceImpl>(stats_, &watches_, &gate_);
   }
 
   ~GrouterServer() override { Shutdown(std::chrono::milliseconds(0)); }
 
   absl::Status Begin() {
     std::vector<ListenSocket> sockets;
+    std::set<int> unix_listeners;
     for (const std::string& address : config_.listen()) {
       GROUTER_ASSIGN_OR_RETURN(ListenSocket socket, ListenSocket::Open(address));
-      if (!socket.is_loopback() && !config_.insecure_beyond_loopback()) {
-        return Error(absl::StatusCode::kFailedPrecondition, "plain TCP beyond the loopback interface",
-                     address,
-                     "Listen on 127.0.0.1, or pass --insecure_beyond_loopback on a network you trust.");
-      }
+      GROUTER_RETURN_IF_ERROR(CheckGrpcExposure(config_, address, socket.is_loopback()));
+      if (socket.is_unix()) unix_listeners.insert(socket.fd());
       sockets.push_back(std::move(socket));
     }
     GROUTER_RETURN_IF_ERROR(RaiseDescriptorLimit(config_.limits().max_connections(), kTableFiles).status());
     GROUTER_RETURN_IF_ERROR(replay_.Open());
-    GROUTER_RETURN_IF_ERROR(BuildGrpc());
+    GROUTER_RETURN_IF_ERROR(BuildGrpc(!unix_listeners.empty()));
     AcceptorOptions options;
     options.max_connections = config_.limits().max_connections();
     options.max_connections_per_peer = config_.limits().max_connections_per_peer();
     acceptor_ =
-        std::make_unique<Acceptor>(std::move(sockets), options, &counters_, [this](int listener, int fd) {
-          grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-          connection.listener_fd = listener;
-          connection.fd = fd;
-          connections_->HandleNewConnection(&connection);
-        });
+        std::make_unique<Acceptor>(std::move(sockets), options, &counters_,
+                                   [this, unix_listeners = std::move(unix_listeners)](int listener, int fd) {
+                                     HandOver(unix_listeners.count(listener) > 0, listener, fd);
+                                   });
     streams_.bytes_accepted = [this](const std::string& peer) { return acceptor_->BytesAccepted(peer); };
     GROUTER_RETURN_IF_ERROR(acceptor_->Start());
-    housekeeper_ = std::make_unique<Housekeeper>(engine_.get(), &artefacts_, &counters_);
+    housekeeper_ =
+        std::make_unique<Housekeeper>(engine_.get(), &artefacts_, &counters_, [this, looks = 0]() mutable {
+          if (++looks % kLooksPerCertificateReload == 0) {
+            ReloadCertificates().IgnoreError();
+          }
+        });
     return BeginHttp();
   }
 
@@ -140,6 +160,25 @@ class GrouterServer : public Server {
   std::string http_address() const override { return http_ == nullptr ? "" : http_->address(); }
   std::string probe_address() const override { return probe_ == nullptr ? "" : probe_->address(); }
   const StatsSources& stats() const override { return stats_; }
+
+  absl::Status Reload(const server::ServerConfig& next) override {
+    GROUTER_ASSIGN_OR_RETURN(TokenTable tokens, LoadTokens(next, files_));
+    gate_.Replace(std::move(tokens), Authorizer(RulesOf(next)));
+    return ReloadCertificates();
+  }
+
+  std::vector<LoopReport> loops() const override {
+    const auto now = Heartbeat::Clock::now();
+    std::vector<LoopReport> loops;
+    if (acceptor_ != nullptr) loops.push_back(ReportOf("accept", {&acceptor_->heartbeat()}, now));
+    if (housekeeper_ != nullptr) loops.push_back(ReportOf("housekeeping", {&housekeeper_->heartbeat()}, now));
+    loops.push_back(ReportOf("planning", planners_.heartbeats(), now));
+    loops.push_back(ReportOf("searches", searches_.heartbeats(), now, kLongestSearchSeconds));
+    if (engine_ != nullptr) loops.push_back(ReportOf("streams", engine_->heartbeats(), now));
+    if (http_ != nullptr) loops.push_back(ReportOf("http", {&http_->heartbeat()}, now));
+    if (probe_ != nullptr) loops.push_back(ReportOf("probe", {&probe_->heartbeat()}, now));
+    return loops;
+  }
 
   void BeginDrain() override {
     draining_ = true;
@@ -178,37 +217,60 @@ class GrouterServer : public Server {
   static constexpr uint64_t kTableFiles = 4096;
   static constexpr int kReplayThreads = 2;
   static constexpr std::chrono::milliseconds kCallsEnd{2000};  // unary calls under way
+  static constexpr int kLooksPerCertificateReload = 20;        // the housekeeper's: ten seconds
+  static constexpr double kLongestSearchSeconds = 6 * 3600;
+
+  absl::Status ReloadCertificates() {
+    if (certificates_ == nullptr) return absl::OkStatus();
+    const absl::StatusOr<bool> reloaded = certificates_->Reload();
+    if (!reloaded.ok()) {
+      spdlog::error("event=certificates outcome=refused kept=generation_{} error=\"{}\"",
+                    certificates_->current()->generation, std::string(reloaded.status().message()));
+    } else if (*reloaded) {
+      spdlog::info("event=certificates outcome=replaced generation={} expiry_unix_seconds={}",
+                   certificates_->current()->generation, certificates_->current()->facts.not_after_s);
+    }
+    return reloaded.status();
+  }
 
   absl::Status BeginHttp() {
-    for (const std::string& address : {config_.http(), config_.probe()}) {
-      const bool loopback = address.empty() || address.rfind("127.", 0) == 0 ||
-                            address.rfind("localhost:", 0) == 0 || address.rfind("[::1]:", 0) == 0;
-      if (!loopback && address == config_.http() && !config_.insecure_beyond_loopback()) {
-        return Error(absl::StatusCode::kFailedPrecondition, "plain HTTP beyond the loopback interface",
-                     address,
-                     "Listen on 127.0.0.1, or pass --insecure_beyond_loopback on a network you trust.");
-      }
-    }
     if (!config_.http().empty()) {
-      GROUTER_ASSIGN_OR_RETURN(http_,
-                               HttpListener::Start(config_.http(),
-                                                   StatusRoutes(stats_,
-                                                                [this] {
-                                                                  return std::map<std::string, uint64_t>{
-                                                                      {"accept", acceptor_->rounds()},
-                                                                      {"housekeeping", housekeeper_->looks()},
-                                                                      {"planning", planners_.begun()},
-                                                                      {"streams", engine_->served()}};
-                                                                }),
-                                                   2));
+      const bool loopback = IsLoopbackAddress(config_.http());
+      GROUTER_RETURN_IF_ERROR(CheckHttpExposure(config_, config_.http(), loopback));
+      HttpOptions options;
+      if (!loopback && certificates_ != nullptr) options.certificates = certificates_;
+      if (!loopback && !config_.token_file().empty()) {
+        options.admit = [this](const std::string& authorization) { return AdmitHttp(gate_, authorization); };
+      }
+      GROUTER_ASSIGN_OR_RETURN(
+          http_,
+          HttpListener::Start(config_.http(), StatusRoutes(stats_, [this] { return loops(); }), options));
     }
     if (!config_.probe().empty()) {
-      GROUTER_ASSIGN_OR_RETURN(probe_, HttpListener::Start(config_.probe(), ProbeRoutes(&draining_), 1));
+      HttpOptions options;
+      options.num_threads = 1;
+      GROUTER_ASSIGN_OR_RETURN(probe_,
+                               HttpListener::Start(config_.probe(), ProbeRoutes(&draining_), options));
     }
     return absl::OkStatus();
   }
 
-  absl::Status BuildGrpc() {
+  void HandOver(bool is_unix, int listener, int fd) {
+    const int slot = is_unix ? peer_users_.SlotOf(fd) : 0;
+    if (slot < 0) {
+      ++counters_.connections_refused;
+      counters_.rejects.Add("max_users");
+      shutdown(fd, SHUT_RDWR);
+      close(fd);
+      return;
+    }
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.listener_fd = listener;
+    connection.fd = fd;
+    (is_unix ? unix_connections_[slot] : tcp_connections_)->HandleNewConnection(&connection);
+  }
+
+  absl::Status BuildGrpc(bool with_unix) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -217,9 +279,17 @@ class GrouterServer : public Server {
     builder.RegisterService(&catalog_service_);
     builder.RegisterService(stats_service_.get());
     builder.RegisterService(&replay_service_);
-    connections_ = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
+    const auto take_from = [&](const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+      return builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+    };
+    tcp_credentials_ = certificates_ == nullptr
+                           ? grpc::InsecureServerCredentials()
+                           : TlsCredentials(certificates_, config_.tls().require_client_certificate());
+    tcp_connections_ = take_from(tcp_credentials_);
+    for (int slot = 0; with_unix && slot < PeerUsers::kMaxUsers; ++slot) {
+      unix_connections_.push_back(take_from(peer_users_.Credentials(slot)));
+    }
     engine_ = std::make_unique<StreamEngine>(ThreadsOr(config_.limits().stream_threads()), &builder,
                                              &plan_service_, &streams_);
     grpc_ = builder.BuildAndStart();
@@ -234,6 +304,8 @@ class GrouterServer : public Server {
   }
 
   const server::ServerConfig config_;
+  FileSystem& files_;
+  const std::shared_ptr<CertificateStore> certificates_;  // null: no TLS
   Counters counters_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopped_{false};
@@ -245,6 +317,8 @@ class GrouterServer : public Server {
   WorkerPool replayers_;
   PlanCache cache_;
   WatchLimit watches_;
+  Gate gate_;
+  PeerUsers peer_users_;
   StreamContext streams_;
   StatsSources stats_;
   PlanServiceImpl plan_service_;
@@ -252,7 +326,9 @@ class GrouterServer : public Server {
   ReplayServiceImpl replay_service_;
   std::unique_ptr<StatsServiceImpl> stats_service_;
   std::unique_ptr<StreamEngine> engine_;
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;
+  std::shared_ptr<grpc::ServerCredentials> tcp_credentials_;  // gRPC calls back into it: outlives grpc_
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> tcp_connections_;
+  std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>> unix_connections_;  // by slot
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<Housekeeper> housekeeper_;
@@ -263,7 +339,8 @@ class GrouterServer : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const server::ServerConfig& config, FileSystem& files) {
-  auto server = std::make_unique<GrouterServer>(config, files);
+  GROUTER_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config, files));
+  auto server = std::make_unique<GrouterServer>(config, std::move(trust), files);
   GROUTER_RETURN_IF_ERROR(server->Begin());
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -10,7 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "io/file.h"
+#include "server/config/command_line.h"
 #include "server/config/config.h"
+#include "server/stats/heartbeat.h"
 #include "server/stats/snapshot.h"
 
 namespace grouter {
@@ -35,11 +37,22 @@ class Server {
   // Each stream ends after its micro-batch, then calls end, at the latest after `deadline`. Idempotent.
   virtual void Shutdown(std::chrono::milliseconds deadline) = 0;
   virtual const StatsSources& stats() const = 0;
+
+  // Takes what a running server can take (server/config/reload.h) from a valid configuration, and reads
+  // tokens and certificates again. INVALID_ARGUMENT when the token file does not hold together: nothing
+  // changes. FAILED_PRECONDITION when the certificates do not: those in use stay, everything else is taken.
+  virtual absl::Status Reload(const server::ServerConfig& next) = 0;
+  // The background loops at this moment.
+  virtual std::vector<LoopReport> loops() const = 0;
 };
 
-// Serves until SIGTERM or SIGINT, drains as configured, and returns; a second signal skips ahead.
-// REQUIRES: BlockSignals was called before any thread was started.
-void ServeUntilSignal(const server::ServerConfig& config, Server* server);
+// Reads the configuration again as it was read at the start.
+using ReadConfig = std::function<absl::StatusOr<ServerCommand>()>;
+
+// Serves until SIGTERM or SIGINT, drains as configured, and returns; a second signal skips ahead. SIGHUP
+// reads the configuration again and logs what it changed. Loops that stall are logged, once each. REQUIRES:
+// BlockSignals was called before any thread was started.
+void ServeUntilSignal(const server::ServerConfig& config, const ReadConfig& read_config, Server* server);
 // Lets ServeUntilSignal receive SIGTERM, SIGINT and SIGHUP; ignores SIGPIPE.
 void BlockSignals();
 

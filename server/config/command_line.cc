@@ -23,6 +23,10 @@ absl::StatusOr<ServerCommand> ReadCommandLine(const std::vector<std::string>& ar
   std::string http;
   std::string probe;
   std::string log_level;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
+  std::string token_file;
   bool insecure = false;
   bool print_config = false;
   bool version = false;
@@ -32,7 +36,13 @@ absl::StatusOr<ServerCommand> ReadCommandLine(const std::vector<std::string>& ar
   app.add_option("--http", http, "host:port for /metrics and the status page");
   app.add_option("--probe", probe, "host:port for /healthz and /readyz");
   app.add_option("--log_level", log_level, "debug, info, warn or error");
-  app.add_flag("--insecure_beyond_loopback", insecure, "allow plain TCP beyond the loopback interface");
+  app.add_option("--tls_cert", tls_cert,
+                 "the server's certificate chain (PEM): every TCP address speaks TLS");
+  app.add_option("--tls_key", tls_key, "its private key (PEM)");
+  app.add_option("--tls_client_ca", tls_client_ca, "the CA (PEM) whose client certificates name principals");
+  app.add_option("--token_file", token_file, "bearer tokens, NAME TOKEN a line; read again at SIGHUP");
+  app.add_flag("--insecure_beyond_loopback", insecure,
+               "allow plain TCP and HTTP beyond the loopback interface");
   app.add_flag("--print_config", print_config, "print the configuration as it would be used, and exit");
   app.add_flag("--version", version, "print the version, and exit");
 
@@ -61,6 +71,10 @@ absl::StatusOr<ServerCommand> ReadCommandLine(const std::vector<std::string>& ar
   if (!http.empty()) config.set_http(http);
   if (!probe.empty()) config.set_probe(probe);
   if (!log_level.empty()) config.set_log_level(log_level);
+  if (!tls_cert.empty()) config.mutable_tls()->set_certificate(tls_cert);
+  if (!tls_key.empty()) config.mutable_tls()->set_key(tls_key);
+  if (!tls_client_ca.empty()) config.mutable_tls()->set_client_ca(tls_client_ca);
+  if (!token_file.empty()) config.set_token_file(token_file);
   if (insecure) config.set_insecure_beyond_loopback(true);
   if (print_config) {
     command.print = PrintConfig(config);

@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/optional.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "io/error.h"
@@ -38,12 +40,41 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 void Overlay(const ServerConfig& over, ServerConfig* base) {
   if (over.roots_size() > 0) base->clear_roots();
   if (over.listen_size() > 0) base->clear_listen();
+  if (over.access_size() > 0) base->clear_access();
   base->MergeFrom(over);
 }
 
 bool IsFolder(const std::string& path) {
   struct stat info;
   return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+absl::optional<Right> RightOf(int value) {
+  switch (value) {
+    case server::AccessRule::READ:
+      return Right::kRead;
+    case server::AccessRule::REGISTER:
+      return Right::kRegister;
+    case server::AccessRule::INGEST:
+      return Right::kIngest;
+    case server::AccessRule::ADMIN:
+      return Right::kAdmin;
+    default:
+      return absl::nullopt;
+  }
+}
+
+void AddDefaultRules(ServerConfig* config) {
+  server::AccessRule* all = config->add_access();
+  for (const char* who : {"anonymous", "cert:*", "token:*", "uid:*"}) all->add_principals(who);
+  all->add_tables("*");
+  all->add_rights(server::AccessRule::READ);
+  all->add_rights(server::AccessRule::REGISTER);
+  server::AccessRule* owner = config->add_access();
+  owner->add_principals("owner");
+  owner->add_tables("*");
+  owner->add_rights(server::AccessRule::INGEST);
+  owner->add_rights(server::AccessRule::ADMIN);
 }
 
 }  // namespace
@@ -55,6 +86,7 @@ ServerConfig DefaultConfig() {
   config.set_probe("");
   config.set_insecure_beyond_loopback(false);
   config.set_log_level("info");
+  AddDefaultRules(&config);
   server::Limits* limits = config.mutable_limits();
   limits->set_max_connections(4096);
   limits->set_max_connections_per_peer(1024);
@@ -111,6 +143,12 @@ ServerConfig MergeEnvironment(const ServerConfig& base,
   });
   read("GROUTER_SERVER_HTTP", [&](const std::string& value) { over.set_http(value); });
   read("GROUTER_SERVER_PROBE", [&](const std::string& value) { over.set_probe(value); });
+  read("GROUTER_SERVER_TLS_CERT",
+       [&](const std::string& value) { over.mutable_tls()->set_certificate(value); });
+  read("GROUTER_SERVER_TLS_KEY", [&](const std::string& value) { over.mutable_tls()->set_key(value); });
+  read("GROUTER_SERVER_TLS_CLIENT_CA",
+       [&](const std::string& value) { over.mutable_tls()->set_client_ca(value); });
+  read("GROUTER_SERVER_TOKEN_FILE", [&](const std::string& value) { over.set_token_file(value); });
   ServerConfig merged = base;
   Overlay(over, &merged);
   return merged;
@@ -143,8 +181,38 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   const std::string& level = config.log_level();
   require(level == "debug" || level == "info" || level == "warn" || level == "error",
           "log_level: must be debug, info, warn or error");
+  const server::Tls& tls = config.tls();
+  require(tls.certificate().empty() == tls.key().empty(), "tls: certificate and key go together");
+  require(tls.certificate().empty() || !tls.client_ca().empty() || !config.token_file().empty(),
+          "tls: nobody could call; name tls.client_ca, token_file or both");
+  require(config.token_file().empty() || !tls.certificate().empty(),
+          "token_file: a token goes over TLS only; set tls.certificate and tls.key");
+  require(tls.client_ca().empty() || !tls.certificate().empty(),
+          "tls.client_ca: needs tls.certificate and tls.key");
+  require(!tls.require_client_certificate() || !tls.client_ca().empty(),
+          "tls.require_client_certificate: needs tls.client_ca");
+  for (const server::AccessRule& rule : config.access()) {
+    for (const int right : rule.rights()) {
+      require(RightOf(right).has_value(), "access.rights: READ, REGISTER, INGEST or ADMIN");
+    }
+  }
+  for (const std::string& problem : ProblemsOf(RulesOf(config))) problems.push_back(problem);
   if (problems.empty()) return absl::OkStatus();
   return Error(absl::StatusCode::kInvalidArgument, absl::StrJoin(problems, "; "));
+}
+
+std::vector<AccessRule> RulesOf(const ServerConfig& config) {
+  std::vector<AccessRule> rules;
+  for (const server::AccessRule& wire : config.access()) {
+    AccessRule rule;
+    rule.principals = {wire.principals().begin(), wire.principals().end()};
+    rule.tables = {wire.tables().begin(), wire.tables().end()};
+    for (const int right : wire.rights()) {
+      if (const absl::optional<Right> known = RightOf(right)) rule.rights.push_back(*known);
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 std::string PrintConfig(const ServerConfig& config) {

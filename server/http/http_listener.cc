@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "httplib.h"
 #include "io/error.h"
+#include "server/http/tls_context.h"
 
 namespace grouter {
 namespace {
@@ -16,14 +17,22 @@ namespace {
 constexpr int kIdleSeconds = 5;
 constexpr size_t kMaxBodyBytes = 4096;  // of a request: there are only GETs
 
+std::unique_ptr<httplib::Server> MakeServer(const std::shared_ptr<const CertificateStore>& certificates) {
+  if (certificates == nullptr) return std::make_unique<httplib::Server>();
+  return std::make_unique<httplib::SSLServer>(
+      [certificates](SSL_CTX& context) { return PrepareTlsContext(&context, certificates); });
+}
+
 class HttplibListener : public HttpListener {
  public:
+  explicit HttplibListener(HttpOptions options)
+      : options_(std::move(options)), server_(MakeServer(options_.certificates)) {}
   ~HttplibListener() override {
-    server_.stop();
+    server_->stop();
     if (thread_.joinable()) thread_.join();
   }
 
-  absl::Status Begin(const std::string& address, const HttpRoutes& routes, int num_threads) {
+  absl::Status Begin(const std::string& address, const HttpRoutes& routes) {
     const size_t colon = address.rfind(':');
     int port = 0;
     if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) {
@@ -31,16 +40,16 @@ class HttplibListener : public HttpListener {
                    "Give host:port.");
     }
     const std::string host = address.substr(0, colon);
-    server_.new_task_queue = [num_threads] { return new httplib::ThreadPool(num_threads); };
-    server_.set_socket_options([](int socket) {  // without SO_REUSEPORT, which is the library's default
+    server_->new_task_queue = [threads = options_.num_threads] { return new httplib::ThreadPool(threads); };
+    server_->set_socket_options([](int socket) {  // without SO_REUSEPORT, which is the library's default
       const int one = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     });
-    server_.set_read_timeout(kIdleSeconds);
-    server_.set_write_timeout(kIdleSeconds);
-    server_.set_keep_alive_timeout(kIdleSeconds);
-    server_.set_payload_max_length(kMaxBodyBytes);
-    server_.set_default_headers(
+    server_->set_read_timeout(kIdleSeconds);
+    server_->set_write_timeout(kIdleSeconds);
+    server_->set_keep_alive_timeout(kIdleSeconds);
+    server_->set_payload_max_length(kMaxBodyBytes);
+    server_->set_default_headers(
         {{"Content-Security-Policy",
           "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
           "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
@@ -48,15 +57,16 @@ class HttplibListener : public HttpListener {
          {"Referrer-Policy", "no-referrer"},
          {"Cache-Control", "no-store"}});
     for (const auto& [path, answer] : routes) {
-      server_.Get(path, [answer = answer](const httplib::Request&, httplib::Response& response) {
-        HttpAnswer said = answer();
-        response.status = said.status;
-        response.set_content(std::move(said.body), said.type.c_str());
-      });
+      server_->Get(path,
+                   [this, answer = answer](const httplib::Request& request, httplib::Response& response) {
+                     const Heartbeat::Round round(&heartbeat_);
+                     Answer(request, answer, &response);
+                   });
     }
+    if (!server_->is_valid()) return Error(absl::StatusCode::kInternal, "TLS did not start", address);
     if (port == 0) {
-      port = server_.bind_to_any_port(host.c_str());
-    } else if (!server_.bind_to_port(host.c_str(), port)) {
+      port = server_->bind_to_any_port(host.c_str());
+    } else if (!server_->bind_to_port(host.c_str(), port)) {
       port = -1;
     }
     if (port <= 0) {
@@ -64,14 +74,34 @@ class HttplibListener : public HttpListener {
                    address, "Choose another port, or end the process that has it.");
     }
     address_ = absl::StrCat(host, ":", port);
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();  // stop() before that would be lost
+    thread_ = std::thread([this] { server_->listen_after_bind(); });
+    while (!server_->is_running()) std::this_thread::yield();  // stop() before that would be lost
     return absl::OkStatus();
   }
   const std::string& address() const override { return address_; }
+  const Heartbeat& heartbeat() const override { return heartbeat_; }
 
  private:
-  httplib::Server server_;
+  void Answer(const httplib::Request& request, const std::function<HttpAnswer(const HttpCaller&)>& answer,
+              httplib::Response* response) {
+    absl::StatusOr<HttpCaller> caller = HttpCaller();
+    if (options_.admit != nullptr) caller = options_.admit(request.get_header_value("Authorization"));
+    if (caller.ok()) {
+      HttpAnswer said = answer(*caller);
+      response->status = said.status;
+      response->set_content(std::move(said.body), said.type.c_str());
+      return;
+    }
+    response->status = absl::IsUnauthenticated(caller.status()) ? 401 : 403;
+    if (response->status == 401) {
+      response->set_header("WWW-Authenticate", "Basic realm=\"Grouter\", charset=\"UTF-8\"");
+    }
+    response->set_content(std::string(caller.status().message()) + "\n", "text/plain; charset=utf-8");
+  }
+
+  const HttpOptions options_;
+  const std::unique_ptr<httplib::Server> server_;
+  Heartbeat heartbeat_;
   std::thread thread_;
   std::string address_;
 };
@@ -79,9 +109,9 @@ class HttplibListener : public HttpListener {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Start(const std::string& address,
-                                                                  HttpRoutes routes, int num_threads) {
-  auto listener = std::make_unique<HttplibListener>();
-  GROUTER_RETURN_IF_ERROR(listener->Begin(address, routes, num_threads));
+                                                                  HttpRoutes routes, HttpOptions options) {
+  auto listener = std::make_unique<HttplibListener>(std::move(options));
+  GROUTER_RETURN_IF_ERROR(listener->Begin(address, routes));
   return std::unique_ptr<HttpListener>(std::move(listener));
 }
 

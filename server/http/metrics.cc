@@ -61,6 +61,14 @@ void AddServer(const v1::ServerStats& server, Families* out) {
   counter("grouter_replay_batches_evicted_total", "Rollout batches removed by retention",
           server.replay_batches_evicted());
   counter("grouter_replay_bytes_sent_total", "Slices sent", server.replay_bytes_sent());
+  if (server.has_certificate_expiry_unix_seconds()) {
+    gauge("grouter_certificate_expiry_timestamp_seconds", "When the first TLS certificate in use expires",
+          server.certificate_expiry_unix_seconds());
+    counter("grouter_certificate_reloads_refused_total", "TLS pairs that did not hold together",
+            server.certificate_reloads_refused());
+    gauge("grouter_certificate_stale", "1 while the files hold a refused pair and an older one is in use",
+          server.certificate_stale() ? 1 : 0);
+  }
   for (const v1::RejectCount& reject : server.rejects()) {
     out->Add("grouter_rejects_total", "Refusals by reason", MetricType::Counter,
              {{"reason", reject.reason()}}, reject.count());
@@ -95,13 +103,20 @@ double Stalled(const v1::JobStats& job) {
 
 }  // namespace
 
-std::string MetricsText(const v1::GetStatsResponse& stats,
-                        const std::map<std::string, uint64_t>& heartbeats) {
+std::string MetricsText(const v1::GetStatsResponse& stats, const std::vector<LoopReport>& loops) {
   Families out;
   AddServer(stats.server(), &out);
-  for (const auto& [loop, rounds] : heartbeats) {
+  for (const LoopReport& loop : loops) {
     out.Add("grouter_heartbeats_total", "Rounds of each background loop", MetricType::Counter,
-            {{"loop", loop}}, static_cast<double>(rounds));
+            {{"loop", loop.name}}, static_cast<double>(loop.rounds));
+  }
+  for (const LoopReport& loop : loops) {
+    out.Add("grouter_loop_busy_seconds", "Age of the loop's longest round under way", MetricType::Gauge,
+            {{"loop", loop.name}}, loop.busy_seconds);
+  }
+  for (const LoopReport& loop : loops) {
+    out.Add("grouter_loop_stalled", "1 when that round has lasted too long", MetricType::Gauge,
+            {{"loop", loop.name}}, loop.stalled() ? 1 : 0);
   }
   using Job = const v1::JobStats&;
   const auto gauge = MetricType::Gauge;

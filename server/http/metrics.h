@@ -2,16 +2,16 @@
 #ifndef GROUTER_SERVER_HTTP_METRICS_H_
 #define GROUTER_SERVER_HTTP_METRICS_H_
 
-#include <cstdint>
-#include <map>
 #include <string>
+#include <vector>
 
 #include "grouter/v1/stats_service.pb.h"
+#include "server/stats/heartbeat.h"
 
 namespace grouter {
 
-// `heartbeats`: rounds of each background loop, by name. Text exposition format.
-std::string MetricsText(const v1::GetStatsResponse& stats, const std::map<std::string, uint64_t>& heartbeats);
+// Text exposition format.
+std::string MetricsText(const v1::GetStatsResponse& stats, const std::vector<LoopReport>& loops);
 
 }  // namespace grouter
 

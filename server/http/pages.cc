@@ -18,12 +18,12 @@ constexpr char kPageJs[] =
 #include "server/http/page/page.js.inc"
     ;
 
-std::function<HttpAnswer()> Static(const char* type, const char* body) {
-  return [type, body] { return HttpAnswer{200, type, body}; };
+std::function<HttpAnswer(const HttpCaller&)> Static(const char* type, const char* body) {
+  return [type, body](const HttpCaller&) { return HttpAnswer{200, type, body}; };
 }
 
-HttpAnswer StatsJson(const StatsSources& sources) {
-  const absl::StatusOr<v1::GetStatsResponse> stats = TakeSnapshot(sources, "", true);
+HttpAnswer StatsJson(const StatsSources& sources, const HttpCaller& caller) {
+  const absl::StatusOr<v1::GetStatsResponse> stats = TakeSnapshot(sources, "", true, caller.may_read);
   if (!stats.ok()) return {500, "text/plain; charset=utf-8", "no statistics\n"};
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
@@ -35,25 +35,24 @@ HttpAnswer StatsJson(const StatsSources& sources) {
 
 }  // namespace
 
-HttpRoutes StatusRoutes(const StatsSources& sources,
-                        std::function<std::map<std::string, uint64_t>()> heartbeats) {
+HttpRoutes StatusRoutes(const StatsSources& sources, std::function<std::vector<LoopReport>()> loops) {
   HttpRoutes routes;
   routes["/"] = Static("text/html; charset=utf-8", kIndexHtml);
   routes["/page.css"] = Static("text/css; charset=utf-8", kPageCss);
   routes["/page.js"] = Static("text/javascript; charset=utf-8", kPageJs);
-  routes["/api/stats"] = [sources] { return StatsJson(sources); };
-  routes["/metrics"] = [sources, heartbeats = std::move(heartbeats)]() -> HttpAnswer {
-    const absl::StatusOr<v1::GetStatsResponse> stats = TakeSnapshot(sources, "", false);
+  routes["/api/stats"] = [sources](const HttpCaller& caller) { return StatsJson(sources, caller); };
+  routes["/metrics"] = [sources, loops = std::move(loops)](const HttpCaller& caller) -> HttpAnswer {
+    const absl::StatusOr<v1::GetStatsResponse> stats = TakeSnapshot(sources, "", false, caller.may_read);
     if (!stats.ok()) return {500, "text/plain; charset=utf-8", "no statistics\n"};
-    return {200, "text/plain; version=0.0.4; charset=utf-8", MetricsText(*stats, heartbeats())};
+    return {200, "text/plain; version=0.0.4; charset=utf-8", MetricsText(*stats, loops())};
   };
   return routes;
 }
 
 HttpRoutes ProbeRoutes(const std::atomic<bool>* draining) {
   HttpRoutes routes;
-  routes["/healthz"] = [] { return HttpAnswer{200, "text/plain; charset=utf-8", "ok\n"}; };
-  routes["/readyz"] = [draining] {
+  routes["/healthz"] = [](const HttpCaller&) { return HttpAnswer{200, "text/plain; charset=utf-8", "ok\n"}; };
+  routes["/readyz"] = [draining](const HttpCaller&) {
     if (*draining) return HttpAnswer{503, "text/plain; charset=utf-8", "draining\n"};
     return HttpAnswer{200, "text/plain; charset=utf-8", "ready\n"};
   };

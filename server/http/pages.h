@@ -2,10 +2,9 @@
 #ifndef GROUTER_SERVER_HTTP_PAGES_H_
 #define GROUTER_SERVER_HTTP_PAGES_H_
 
-#include <cstdint>
+#include <atomic>
 #include <functional>
-#include <map>
-#include <string>
+#include <vector>
 
 #include "server/http/http_listener.h"
 #include "server/stats/snapshot.h"
@@ -13,8 +12,7 @@
 namespace grouter {
 
 // "/", its script and style, "/api/stats" and "/metrics". `sources` outlive the routes.
-HttpRoutes StatusRoutes(const StatsSources& sources,
-                        std::function<std::map<std::string, uint64_t>()> heartbeats);
+HttpRoutes StatusRoutes(const StatsSources& sources, std::function<std::vector<LoopReport>()> loops);
 // "/healthz": the process answers. "/readyz": 503 from the begin of draining.
 HttpRoutes ProbeRoutes(const std::atomic<bool>* draining);
 

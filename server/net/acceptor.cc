@@ -92,8 +92,8 @@ void Acceptor::Stop() {
 void Acceptor::Work() {
   epoll_event events[kMaxEvents];
   while (true) {
-    ++rounds_;
     const int count = epoll_wait(epoll_, events, kMaxEvents, kRoundMs);
+    const Heartbeat::Round round(&heartbeat_);
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       if (fd == stop_event_) return;

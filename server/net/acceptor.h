@@ -2,7 +2,6 @@
 #ifndef GROUTER_SERVER_NET_ACCEPTOR_H_
 #define GROUTER_SERVER_NET_ACCEPTOR_H_
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -15,6 +14,7 @@
 #include "io/mutex.h"
 #include "server/net/listen_socket.h"
 #include "server/stats/counters.h"
+#include "server/stats/heartbeat.h"
 
 namespace grouter {
 
@@ -41,8 +41,7 @@ class Acceptor {
   // Bytes that the TCP peer which gRPC calls `peer` ("ipv4:127.0.0.1:4242") has acknowledged since it
   // connected. Absent for a connection that is gone or not TCP.
   absl::optional<uint64_t> BytesAccepted(const std::string& peer) const;
-  // Rounds of the loop since the start: a heartbeat, at least one a second.
-  uint64_t rounds() const { return rounds_; }
+  const Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   struct Peer {
@@ -66,7 +65,7 @@ class Acceptor {
   int epoll_ = -1;
   int stop_event_ = -1;
   int reserve_ = -1;  // given up to shed a connection when descriptors run out
-  std::atomic<uint64_t> rounds_{0};
+  Heartbeat heartbeat_;
   mutable Mutex mutex_;
   std::map<std::string, int> by_name_ ABSL_GUARDED_BY(mutex_);  // gRPC's name of a TCP peer -> duplicate
   std::map<int, Peer> peers_;                                   // by duplicate

@@ -68,6 +68,19 @@ int PortOf(int fd) {
 
 }  // namespace
 
+bool IsLoopbackAddress(const std::string& address) {
+  std::string host;
+  int port = 0;
+  addrinfo* found = nullptr;
+  if (!SplitHostPort(address, &host, &port)) return false;
+  if (getaddrinfo(host.c_str(), nullptr, nullptr, &found) != 0) return false;
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  for (; found != nullptr; found = found->ai_next) {
+    if (!IsLoopback(found->ai_addr)) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<ListenSocket> ListenSocket::Open(const std::string& address) {
   if (absl::StartsWith(address, kUnixPrefix)) return OpenUnix(address.substr(std::strlen(kUnixPrefix)));
   return OpenTcp(address);

@@ -8,6 +8,9 @@
 
 namespace grouter {
 
+// Whether every address that `address` (host:port) stands for is one of the loopback interface.
+bool IsLoopbackAddress(const std::string& address);
+
 // Owns its descriptors; a unix socket's path is removed with it. Movable.
 class ListenSocket {
  public:

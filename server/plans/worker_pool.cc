@@ -8,7 +8,10 @@ namespace grouter {
 
 WorkerPool::WorkerPool(int num_threads) {
   GROUTER_CHECK(num_threads > 0);
-  for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Work(); });
+  for (int i = 0; i < num_threads; ++i) {
+    heartbeats_.emplace_back();
+    threads_.emplace_back([this, heartbeat = &heartbeats_.back()] { Work(heartbeat); });
+  }
 }
 
 WorkerPool::~WorkerPool() { Stop(); }
@@ -39,7 +42,13 @@ size_t WorkerPool::queued() const {
   return tasks_.size();
 }
 
-void WorkerPool::Work() {
+std::vector<const Heartbeat*> WorkerPool::heartbeats() const {
+  std::vector<const Heartbeat*> heartbeats;
+  for (const Heartbeat& heartbeat : heartbeats_) heartbeats.push_back(&heartbeat);
+  return heartbeats;
+}
+
+void WorkerPool::Work(Heartbeat* heartbeat) {
   while (true) {
     std::function<void()> task;
     {
@@ -49,7 +58,7 @@ void WorkerPool::Work() {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
-    ++begun_;
+    const Heartbeat::Round round(heartbeat);
     task();
   }
 }

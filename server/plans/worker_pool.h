@@ -2,13 +2,13 @@
 #ifndef GROUTER_SERVER_PLANS_WORKER_POOL_H_
 #define GROUTER_SERVER_PLANS_WORKER_POOL_H_
 
-#include <atomic>
 #include <deque>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "io/mutex.h"
+#include "server/stats/heartbeat.h"
 
 namespace grouter {
 
@@ -24,17 +24,17 @@ class WorkerPool {
   // Waits for the running tasks, drops the others. Idempotent.
   void Stop();
   size_t queued() const;
-  // Tasks begun since the start: a heartbeat.
-  uint64_t begun() const { return begun_; }
+  // One a thread; a round is a task.
+  std::vector<const Heartbeat*> heartbeats() const;
 
  private:
-  void Work();
+  void Work(Heartbeat* heartbeat);
 
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<uint64_t> begun_{0};
+  std::deque<Heartbeat> heartbeats_;
   std::vector<std::thread> threads_;
 };
 

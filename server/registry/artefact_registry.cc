@@ -110,6 +110,14 @@ std::vector<ArtefactRecord<T>> ArtefactRegistry::ListAll(Entries<T>* entries) {
 std::vector<TableRecord> ArtefactRegistry::ListTables() { return ListAll(&tables_); }
 std::vector<ScheduleRecord> ArtefactRegistry::ListSchedules() { return ListAll(&schedules_); }
 
+std::string ArtefactRegistry::TableName(const Digest& digest) {
+  MutexLock lock(&mutex_);
+  const Entry<RoutingTable>* entry = Find(&tables_, digest);
+  return entry == nullptr ? "" : entry->artefact.relative;
+}
+
+absl::Status ArtefactRegistry::NoSuchTable(const Digest& digest) { return NotHere("table", digest); }
+
 absl::Status ArtefactRegistry::PinTable(const Digest& digest) {
   GROUTER_ASSIGN_OR_RETURN(auto table, Table(digest));
   MutexLock lock(&mutex_);

@@ -43,6 +43,11 @@ class ArtefactRegistry {
   absl::StatusOr<std::shared_ptr<const RoutingTable>> Table(const Digest& digest);
   absl::StatusOr<std::shared_ptr<const PlacementSchedule>> Schedule(const Digest& digest);
 
+  // The table's path below its root, which access rules name; empty when no root has it.
+  std::string TableName(const Digest& digest);
+  // The one answer for a table that is unknown or not for the caller.
+  static absl::Status NoSuchTable(const Digest& digest);
+
   // Walk the roots again.
   std::vector<TableRecord> ListTables();
   std::vector<ScheduleRecord> ListSchedules();

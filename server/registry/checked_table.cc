@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "io/error.h"
+
 namespace grouter {
 namespace {
 
@@ -26,18 +29,29 @@ class CheckedTable : public RoutingTable {
   }
   absl::StatusOr<RouteView> CheckedRoutes(uint64_t sample, uint32_t layer_group) const override {
     absl::StatusOr<RouteView> routes = table_->CheckedRoutes(sample, layer_group);
+    if (routes.ok()) return routes;
     if (absl::IsDataLoss(routes.status())) on_damage_(routes.status());
-    return routes;
+    return WithoutPath(routes.status());
   }
   absl::Status ExpertCounts(uint64_t sample, uint32_t layer_group,
                             std::vector<ExpertCount>* counts) const override {
-    return table_->ExpertCounts(sample, layer_group, counts);
+    return WithoutPath(table_->ExpertCounts(sample, layer_group, counts));
   }
   absl::StatusOr<LayerGroupStatistics> Statistics(uint32_t layer_group) const override {
-    return table_->Statistics(layer_group);
+    absl::StatusOr<LayerGroupStatistics> statistics = table_->Statistics(layer_group);
+    if (statistics.ok()) return statistics;
+    return WithoutPath(statistics.status());
   }
 
  private:
+  // The path stays in this process: an error names what people outside may know.
+  absl::Status WithoutPath(const absl::Status& status) const {
+    if (status.ok()) return status;
+    return Error(status.code(), "the routes of the table cannot be read",
+                 absl::StrCat("table ", content_digest().ShortHex()),
+                 "Ask another server; run `grouter table verify` beside this one.");
+  }
+
   const std::shared_ptr<const RoutingTable> table_;
   const std::function<void(const absl::Status&)> on_damage_;
 };

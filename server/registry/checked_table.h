@@ -9,7 +9,8 @@
 
 namespace grouter {
 
-// Everything else is `table`'s. `on_damage` is told why, from any thread, when a check fails.
+// Everything else is `table`'s. `on_damage` is told why, from any thread, when a check fails; errors name the
+// table by its digest, never a path.
 std::shared_ptr<const RoutingTable> MakeCheckedTable(std::shared_ptr<const RoutingTable> table,
                                                      std::function<void(const absl::Status&)> on_damage);
 

@@ -64,34 +64,40 @@ absl::StatusOr<Registration> JobRegistry::Register(const JobSpec& spec, const st
   return Registration{std::move(job), false};
 }
 
-absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const Digest& digest) {
-  std::shared_ptr<Job> job;
-  {
-    MutexLock lock(&mutex_);
-    const auto it = jobs_.find(digest);
-    if (it == jobs_.end()) return NoSuchJob(digest.Hex());
-    job = it->second;
-  }
+absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const Digest& digest) { return Find(digest.Hex()); }
+
+absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const std::string& digest_hex,
+                                                       const TableFilter& may_use) {
+  std::shared_ptr<Job> job = Named(digest_hex);
+  if (job == nullptr || !MayUse(*job, may_use)) return NoSuchJob(digest_hex);
   GROUTER_RETURN_IF_ERROR(CheckTables(*job));
   job->last_used_ns = NowNs();
   return job;
 }
 
-absl::StatusOr<std::shared_ptr<Job>> JobRegistry::Find(const std::string& digest_hex) {
+std::shared_ptr<Job> JobRegistry::Named(const std::string& digest_hex) const {
+  if (digest_hex.size() < kMinPrefix) return nullptr;
   const absl::StatusOr<Digest> whole = Digest::FromHex(digest_hex);
-  if (whole.ok()) return Find(*whole);
-  if (digest_hex.size() < kMinPrefix) return NoSuchJob(digest_hex);
-  absl::StatusOr<Digest> found = NoSuchJob(digest_hex);
-  {
-    MutexLock lock(&mutex_);
-    for (const auto& [digest, job] : jobs_) {
-      if (!absl::StartsWith(digest.Hex(), digest_hex)) continue;
-      if (found.ok()) return NoSuchJob(digest_hex);
-      found = digest;
-    }
+  MutexLock lock(&mutex_);
+  if (whole.ok()) {
+    const auto it = jobs_.find(*whole);
+    return it == jobs_.end() ? nullptr : it->second;
   }
-  GROUTER_RETURN_IF_ERROR(found.status());
-  return Find(*found);
+  std::shared_ptr<Job> found;
+  for (const auto& [digest, job] : jobs_) {
+    if (!absl::StartsWith(digest.Hex(), digest_hex)) continue;
+    if (found != nullptr) return nullptr;
+    found = job;
+  }
+  return found;
+}
+
+bool JobRegistry::MayUse(const Job& job, const TableFilter& may_use) const {
+  if (may_use == nullptr) return true;
+  for (const auto& table : job.tables) {
+    if (!may_use(artefacts_->TableName(table->content_digest()))) return false;
+  }
+  return true;
 }
 
 absl::Status JobRegistry::CheckTables(const Job& job) const {

@@ -3,6 +3,7 @@
 #define GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ struct Registration {
   bool already_registered = false;
 };
 
+// Whether a caller may use the table with this path below its root. Empty: every table.
+using TableFilter = std::function<bool(absl::string_view table)>;
+
 class JobRegistry {
  public:
   // `artefacts` outlives this.
@@ -35,8 +39,11 @@ class JobRegistry {
   absl::StatusOr<Registration> Register(const JobSpec& spec, const std::string& label);
   // By the whole digest or by a prefix of at least 8 digits that one job alone has. Touches the job.
   // NOT_FOUND; DATA_LOSS when one of its tables is marked damaged.
-  absl::StatusOr<std::shared_ptr<Job>> Find(const std::string& digest_hex);
+  // A job that has a table outside `may_use` is not found, whatever its state.
+  absl::StatusOr<std::shared_ptr<Job>> Find(const std::string& digest_hex, const TableFilter& may_use = {});
   absl::StatusOr<std::shared_ptr<Job>> Find(const Digest& digest);
+  // Whether `may_use` holds for all of the job's tables.
+  bool MayUse(const Job& job, const TableFilter& may_use) const;
   // DATA_LOSS when one of the job's tables is marked damaged.
   absl::Status CheckTables(const Job& job) const;
   // The newest job of the chain that continues `digest`; `digest` itself when there is none.
@@ -46,6 +53,8 @@ class JobRegistry {
   absl::Status Forget(const Digest& digest, bool force);
 
  private:
+  // By digest or by a prefix that one job alone has; null.
+  std::shared_ptr<Job> Named(const std::string& digest_hex) const;
   bool InUse(const Job& job) const;
   absl::Status MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -15,12 +15,16 @@ namespace {
 constexpr char kUnsealed[] = ".unsealed";
 constexpr char kSealedAt[] = "sealed, unix ms: ";
 
-absl::Status NotSealed(const ReplayKey& key) {
+}  // namespace
+
+std::string ReplayStore::TableName(const ReplayKey& key) {
+  return JoinPath(JoinPath(kFolder, key.series), absl::StrCat(key.batch));
+}
+
+absl::Status ReplayStore::NotSealed(const ReplayKey& key) {
   return Error(absl::StatusCode::kNotFound, absl::StrCat("batch ", key.batch, " is not sealed here"),
                absl::StrCat("series ", key.series));
 }
-
-}  // namespace
 
 ReplayStore::Claim::~Claim() { store_->Release(*this); }
 

@@ -44,6 +44,7 @@ struct ReplayStoreOptions {
 // Thread-safe. Claims must end before the store.
 class ReplayStore {
  public:
+  static constexpr char kFolder[] = "replay";  // below the first root
   // `artefacts` and `files` outlive this.
   ReplayStore(ReplayStoreOptions options, ArtefactRegistry* artefacts, FileSystem& files);
 
@@ -73,6 +74,10 @@ class ReplayStore {
   // routes.
   absl::StatusOr<SealOutcome> Seal(std::unique_ptr<Claim> claim);
 
+  // The path of the batch's table below its root, which access rules name.
+  static std::string TableName(const ReplayKey& key);
+  // The one answer for a batch that is not sealed here or not for the caller.
+  static absl::Status NotSealed(const ReplayKey& key);
   // NOT_FOUND when it is not sealed here; DATA_LOSS when it is damaged.
   absl::StatusOr<std::shared_ptr<const RoutingTable>> Find(const ReplayKey& key);
   // By key. `series` empty: all.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
 #include "proto/codec.h"
+#include "server/registry/checked_table.h"
 #include "server/service/drain.h"
 #include "server/service/periodic_stream.h"
 #include "server/service/unary.h"
@@ -55,7 +56,17 @@ v1::ScheduleInfo InfoOf(const ScheduleRecord& record) {
   return info;
 }
 
-// The record whose digest begins with `prefix`, if there is exactly one.
+// Those of the records for which the caller has `right`.
+template <typename Record>
+std::vector<Record> Visible(std::vector<Record> records, const Caller& caller, Right right) {
+  std::vector<Record> visible;
+  for (Record& record : records) {
+    if (caller.Allows(right, record.artefact.relative)) visible.push_back(std::move(record));
+  }
+  return visible;
+}
+
+// The one of the records whose digest begins with `prefix`.
 template <typename Record>
 absl::StatusOr<Digest> Match(const std::vector<Record>& records, const std::string& prefix,
                              const char* noun) {
@@ -74,6 +85,13 @@ std::chrono::milliseconds DrainTime(v1::UnloadMode mode, uint32_t deadline_ms) {
   return std::chrono::milliseconds(mode == v1::UNLOAD_MODE_DRAIN ? deadline_ms : 0);
 }
 
+std::function<void(const absl::Status&)> AuditAtEnd(const char* method, const Caller& caller,
+                                                    const std::string& target) {
+  return [method, principal = caller.principal, target](const absl::Status& outcome) {
+    Audit(method, principal, target, outcome);
+  };
+}
+
 // One PlanPlacement call: the search runs on a worker, the stream asks how far it is.
 struct Search {
   const std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
@@ -83,83 +101,97 @@ struct Search {
 
 }  // namespace
 
-absl::StatusOr<v1::TableInfo> CatalogServiceImpl::FindTable(const std::string& digest) {
-  GROUTER_ASSIGN_OR_RETURN(const Digest found, Match(artefacts_->ListTables(), digest, "table"));
-  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const RoutingTable> open, artefacts_->Table(found));
+absl::StatusOr<v1::TableInfo> CatalogServiceImpl::DescribeOne(const Digest& table) {
+  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const RoutingTable> open, artefacts_->Table(table));
   for (const TableRecord& record : artefacts_->ListTables()) {
-    if (record.digest == found) return InfoOf(record);
+    if (record.digest == table) return InfoOf(record);
   }
-  return Error(absl::StatusCode::kNotFound, "the table went away", found.ShortHex());
+  return Error(absl::StatusCode::kNotFound, "the table went away", table.ShortHex());
 }
 
-absl::StatusOr<v1::ScheduleInfo> CatalogServiceImpl::FindSchedule(const std::string& digest) {
-  GROUTER_ASSIGN_OR_RETURN(const Digest found,
-                           Match(artefacts_->ListSchedules(), digest, "placement schedule"));
-  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const PlacementSchedule> open, artefacts_->Schedule(found));
+absl::StatusOr<v1::ScheduleInfo> CatalogServiceImpl::DescribeSchedule(const Digest& schedule) {
+  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<const PlacementSchedule> open,
+                           artefacts_->Schedule(schedule));
   for (const ScheduleRecord& record : artefacts_->ListSchedules()) {
-    if (record.digest == found) return InfoOf(record);
+    if (record.digest == schedule) return InfoOf(record);
   }
-  return Error(absl::StatusCode::kNotFound, "the placement schedule went away", found.ShortHex());
+  return Error(absl::StatusCode::kNotFound, "the placement schedule went away", schedule.ShortHex());
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::ListTables(grpc::CallbackServerContext* context,
                                                          const v1::ListTablesRequest*,
                                                          v1::ListTablesResponse* response) {
-  for (const TableRecord& record : artefacts_->ListTables()) {
-    // Opening reads headers only; a listing says more than digests.
-    TableRecord shown = record;
-    if (shown.value == nullptr && shown.damage.empty()) {
-      absl::StatusOr<std::shared_ptr<const RoutingTable>> table = artefacts_->Table(record.digest);
-      v1::TableInfo info = InfoOf(record);
-      if (table.ok()) {
-        shown.value = *table;
-        info = InfoOf(shown);
-        info.set_open(false);
+  const auto list = [&]() -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(*context, Right::kRead, "ListTables"));
+    for (const TableRecord& record : Visible(artefacts_->ListTables(), caller, Right::kRead)) {
+      // Opening reads headers only; a listing says more than digests.
+      TableRecord shown = record;
+      if (shown.value == nullptr && shown.damage.empty()) {
+        shown.value = artefacts_->Table(record.digest).value_or(nullptr);
       }
+      v1::TableInfo info = InfoOf(shown);
+      info.set_open(record.value != nullptr);
       *response->add_tables() = std::move(info);
-      continue;
     }
-    *response->add_tables() = InfoOf(shown);
-  }
-  return Finish(context, absl::OkStatus());
+    return absl::OkStatus();
+  };
+  return Finish(context, list());
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::DescribeTable(grpc::CallbackServerContext* context,
                                                             const v1::DescribeTableRequest* request,
                                                             v1::DescribeTableResponse* response) {
-  absl::StatusOr<v1::TableInfo> info = FindTable(request->digest());
-  if (info.ok()) response->mutable_table()->Swap(&*info);
-  return Finish(context, info.status());
+  const auto describe = [&]() -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(*context, Right::kRead, "DescribeTable"));
+    GROUTER_ASSIGN_OR_RETURN(
+        const Digest digest,
+        Match(Visible(artefacts_->ListTables(), caller, Right::kRead), request->digest(), "table"));
+    GROUTER_ASSIGN_OR_RETURN(*response->mutable_table(), DescribeOne(digest));
+    return absl::OkStatus();
+  };
+  return Finish(context, describe());
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::LoadTable(grpc::CallbackServerContext* context,
                                                         const v1::LoadTableRequest* request,
                                                         v1::LoadTableResponse* response) {
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kAdmin, "LoadTable");
+  if (!caller.ok()) return Finish(context, caller.status());
   const auto load = [&]() -> absl::Status {
-    GROUTER_ASSIGN_OR_RETURN(const Digest digest,
-                             Match(artefacts_->ListTables(), request->digest(), "table"));
+    GROUTER_ASSIGN_OR_RETURN(
+        const Digest digest,
+        Match(Visible(artefacts_->ListTables(), *caller, Right::kAdmin), request->digest(), "table"));
     GROUTER_RETURN_IF_ERROR(artefacts_->PinTable(digest));
-    GROUTER_ASSIGN_OR_RETURN(*response->mutable_table(), FindTable(digest.Hex()));
+    GROUTER_ASSIGN_OR_RETURN(*response->mutable_table(), DescribeOne(digest));
     return absl::OkStatus();
   };
-  return Finish(context, load());
+  const absl::Status loaded = load();
+  Audit("LoadTable", caller->principal, request->digest(), loaded);
+  return Finish(context, loaded);
 }
 
-grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadTable(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadTable(grpc::CallbackServerContext* context,
                                                           const v1::UnloadTableRequest* request,
                                                           v1::UnloadTableResponse*) {
-  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
-                          [this, hex = request->digest()]() -> absl::Status {
-                            GROUTER_ASSIGN_OR_RETURN(const Digest digest,
-                                                     Match(artefacts_->ListTables(), hex, "table"));
-                            return artefacts_->UnpinTable(digest);
-                          });
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kAdmin, "UnloadTable");
+  if (!caller.ok()) return Finish(context, caller.status());
+  return new DrainReactor(
+      watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
+      [this, caller = *caller, hex = request->digest()]() -> absl::Status {
+        GROUTER_ASSIGN_OR_RETURN(
+            const Digest digest,
+            Match(Visible(artefacts_->ListTables(), caller, Right::kAdmin), hex, "table"));
+        return artefacts_->UnpinTable(digest);
+      },
+      AuditAtEnd("UnloadTable", *caller, request->digest()));
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::ListSchedules(grpc::CallbackServerContext* context,
                                                             const v1::ListSchedulesRequest*,
                                                             v1::ListSchedulesResponse* response) {
-  for (ScheduleRecord& record : artefacts_->ListSchedules()) {
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kRead, "ListSchedules");
+  if (!caller.ok()) return Finish(context, caller.status());
+  for (ScheduleRecord& record : Visible(artefacts_->ListSchedules(), *caller, Right::kRead)) {
     if (record.value == nullptr) record.value = artefacts_->Schedule(record.digest).value_or(nullptr);
     *response->add_schedules() = InfoOf(record);
   }
@@ -169,36 +201,62 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListSchedules(grpc::CallbackServer
 grpc::ServerUnaryReactor* CatalogServiceImpl::DescribeSchedule(grpc::CallbackServerContext* context,
                                                                const v1::DescribeScheduleRequest* request,
                                                                v1::DescribeScheduleResponse* response) {
-  absl::StatusOr<v1::ScheduleInfo> info = FindSchedule(request->digest());
-  if (info.ok()) response->mutable_schedule()->Swap(&*info);
-  return Finish(context, info.status());
+  const auto describe = [&]() -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(*context, Right::kRead, "DescribeSchedule"));
+    GROUTER_ASSIGN_OR_RETURN(const Digest digest,
+                             Match(Visible(artefacts_->ListSchedules(), caller, Right::kRead),
+                                   request->digest(), "placement schedule"));
+    GROUTER_ASSIGN_OR_RETURN(*response->mutable_schedule(), DescribeSchedule(digest));
+    return absl::OkStatus();
+  };
+  return Finish(context, describe());
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::LoadSchedule(grpc::CallbackServerContext* context,
                                                            const v1::LoadScheduleRequest* request,
                                                            v1::LoadScheduleResponse* response) {
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kAdmin, "LoadSchedule");
+  if (!caller.ok()) return Finish(context, caller.status());
   const auto load = [&]() -> absl::Status {
     GROUTER_ASSIGN_OR_RETURN(const Digest digest,
-                             Match(artefacts_->ListSchedules(), request->digest(), "placement schedule"));
+                             Match(Visible(artefacts_->ListSchedules(), *caller, Right::kAdmin),
+                                   request->digest(), "placement schedule"));
     GROUTER_RETURN_IF_ERROR(artefacts_->PinSchedule(digest));
-    GROUTER_ASSIGN_OR_RETURN(*response->mutable_schedule(), FindSchedule(digest.Hex()));
+    GROUTER_ASSIGN_OR_RETURN(*response->mutable_schedule(), DescribeSchedule(digest));
     return absl::OkStatus();
   };
-  return Finish(context, load());
+  const absl::Status loaded = load();
+  Audit("LoadSchedule", caller->principal, request->digest(), loaded);
+  return Finish(context, loaded);
 }
 
-grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadSchedule(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* CatalogServiceImpl::UnloadSchedule(grpc::CallbackServerContext* context,
                                                              const v1::UnloadScheduleRequest* request,
                                                              v1::UnloadScheduleResponse*) {
-  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
-                          [this, hex = request->digest()]() -> absl::Status {
-                            GROUTER_ASSIGN_OR_RETURN(const Digest digest, Match(artefacts_->ListSchedules(),
-                                                                                hex, "placement schedule"));
-                            return artefacts_->UnpinSchedule(digest);
-                          });
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kAdmin, "UnloadSchedule");
+  if (!caller.ok()) return Finish(context, caller.status());
+  return new DrainReactor(
+      watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
+      [this, caller = *caller, hex = request->digest()]() -> absl::Status {
+        GROUTER_ASSIGN_OR_RETURN(
+            const Digest digest,
+            Match(Visible(artefacts_->ListSchedules(), caller, Right::kAdmin), hex, "placement schedule"));
+        return artefacts_->UnpinSchedule(digest);
+      },
+      AuditAtEnd("UnloadSchedule", *caller, request->digest()));
 }
 
-absl::StatusOr<v1::RegisterJobResponse> CatalogServiceImpl::Register(const v1::RegisterJobRequest& request) {
+absl::Status CatalogServiceImpl::CheckTables(const Caller& caller, const JobDraft& draft) {
+  for (const TableUse& use : draft.tables) {
+    const std::string name = artefacts_->TableName(use.table);
+    if (name.empty() || !caller.Allows(Right::kRegister, name))
+      return ArtefactRegistry::NoSuchTable(use.table);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::RegisterJobResponse> CatalogServiceImpl::Register(const Caller& caller,
+                                                                     const v1::RegisterJobRequest& request) {
   GROUTER_RETURN_IF_ERROR(RefuseUnknownFields(request.spec(), "spec"));
   GROUTER_RETURN_IF_ERROR(CheckLabel(request.label()));
   GROUTER_ASSIGN_OR_RETURN(const JobSpec spec, FromWire(request.spec(), "spec"));
@@ -206,6 +264,7 @@ absl::StatusOr<v1::RegisterJobResponse> CatalogServiceImpl::Register(const v1::R
   if (!request.expected_digest().empty() && request.expected_digest() != digest.Hex()) {
     return BadRequest({{"expected_digest", "differs from the job's, " + digest.Hex()}});
   }
+  GROUTER_RETURN_IF_ERROR(CheckTables(caller, spec.draft));
   GROUTER_ASSIGN_OR_RETURN(const Registration registration, jobs_->Register(spec, request.label()));
   v1::RegisterJobResponse response;
   response.set_job_digest(digest.Hex());
@@ -219,7 +278,9 @@ absl::StatusOr<v1::RegisterJobResponse> CatalogServiceImpl::Register(const v1::R
 grpc::ServerUnaryReactor* CatalogServiceImpl::RegisterJob(grpc::CallbackServerContext* context,
                                                           const v1::RegisterJobRequest* request,
                                                           v1::RegisterJobResponse* response) {
-  return Answer(context, Register(*request), response);
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kRegister, "RegisterJob");
+  if (!caller.ok()) return Finish(context, caller.status());
+  return Answer(context, Register(*caller, *request), response);
 }
 
 v1::JobInfo CatalogServiceImpl::Describe(const Job& job) const {
@@ -243,45 +304,58 @@ v1::JobInfo CatalogServiceImpl::Describe(const Job& job) const {
 grpc::ServerUnaryReactor* CatalogServiceImpl::ListJobs(grpc::CallbackServerContext* context,
                                                        const v1::ListJobsRequest*,
                                                        v1::ListJobsResponse* response) {
-  for (const auto& job : jobs_->List()) *response->add_jobs() = Describe(*job);
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kRead, "ListJobs");
+  if (!caller.ok()) return Finish(context, caller.status());
+  for (const auto& job : jobs_->List()) {
+    if (jobs_->MayUse(*job, caller->May(Right::kRead))) *response->add_jobs() = Describe(*job);
+  }
   return Finish(context, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* CatalogServiceImpl::DescribeJob(grpc::CallbackServerContext* context,
                                                           const v1::DescribeJobRequest* request,
                                                           v1::DescribeJobResponse* response) {
-  const absl::StatusOr<std::shared_ptr<Job>> job = jobs_->Find(request->digest());
-  if (job.ok()) {
-    *response->mutable_job() = Describe(**job);
-    *response->mutable_job()->mutable_spec() = ToWire((*job)->spec());
-  }
-  return Finish(context, job.status());
+  const auto describe = [&]() -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(*context, Right::kRead, "DescribeJob"));
+    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                             jobs_->Find(request->digest(), caller.May(Right::kRead)));
+    *response->mutable_job() = Describe(*job);
+    *response->mutable_job()->mutable_spec() = ToWire(job->spec());
+    return absl::OkStatus();
+  };
+  return Finish(context, describe());
 }
 
-grpc::ServerUnaryReactor* CatalogServiceImpl::ForgetJob(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* CatalogServiceImpl::ForgetJob(grpc::CallbackServerContext* context,
                                                         const v1::ForgetJobRequest* request,
                                                         v1::ForgetJobResponse*) {
+  const absl::StatusOr<Caller> caller = gate_->Admit(*context, Right::kAdmin, "ForgetJob");
+  if (!caller.ok()) return Finish(context, caller.status());
   const bool drain = request->mode() == v1::UNLOAD_MODE_DRAIN;
-  return new DrainReactor(watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
-                          [this, drain, hex = request->digest()]() -> absl::Status {
-                            GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(hex));
-                            if (drain) job->draining = true;
-                            const absl::Status forgotten = jobs_->Forget(job->digest, drain);
-                            if (forgotten.ok()) cache_->Forget(job->digest);
-                            return forgotten;
-                          });
+  return new DrainReactor(
+      watches_->timer(), DrainTime(request->mode(), request->drain_deadline_ms()),
+      [this, drain, caller = *caller, hex = request->digest()]() -> absl::Status {
+        GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(hex, caller.May(Right::kAdmin)));
+        if (drain) job->draining = true;
+        const absl::Status forgotten = jobs_->Forget(job->digest, drain);
+        if (forgotten.ok()) cache_->Forget(job->digest);
+        return forgotten;
+      },
+      AuditAtEnd("ForgetJob", *caller, request->digest()));
 }
 
 grpc::ServerWriteReactor<v1::PlanPlacementResponse>* CatalogServiceImpl::PlanPlacement(
-    grpc::CallbackServerContext*, const v1::PlanPlacementRequest* request) {
+    grpc::CallbackServerContext* context, const v1::PlanPlacementRequest* request) {
   using Stream = PeriodicStream<v1::PlanPlacementResponse>;
   const std::shared_ptr<void> permit = watches_->TryOpen();
   const auto search = std::make_shared<Search>();
   const auto begin = [&]() -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(*context, Right::kRegister, "PlanPlacement"));
     if (permit == nullptr) return Error(absl::StatusCode::kResourceExhausted, "too many calls are open");
     GROUTER_RETURN_IF_ERROR(RefuseUnknownFields(request->draft(), "draft"));
     GROUTER_ASSIGN_OR_RETURN(const JobDraft draft, FromWire(request->draft(), "draft"));
     GROUTER_RETURN_IF_ERROR(draft.Validate());
+    GROUTER_RETURN_IF_ERROR(CheckTables(caller, draft));
     PlaceOptions options;
     if (request->iterations() > 0) options.iterations = request->iterations();
     if (request->load_cap() != 0) options.load_cap = request->load_cap();
@@ -289,7 +363,7 @@ grpc::ServerWriteReactor<v1::PlanPlacementResponse>* CatalogServiceImpl::PlanPla
     std::vector<std::shared_ptr<const RoutingTable>> tables;
     for (const TableUse& use : draft.tables) {
       GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<const RoutingTable> table, artefacts_->Table(use.table));
-      tables.push_back(std::move(table));
+      tables.push_back(MakeCheckedTable(std::move(table), [](const absl::Status&) {}));
     }
     const bool queued = searches_->Run([search, draft, options, tables] {
       absl::StatusOr<PlacementSchedule> schedule = PlaceExperts(draft, tables, options);
@@ -316,7 +390,7 @@ grpc::ServerWriteReactor<v1::PlanPlacementResponse>* CatalogServiceImpl::PlanPla
     const PlacementSchedule& schedule = **search->outcome;
     turn.end = artefacts_->StoreSchedule(schedule);
     if (!turn.end->ok()) return turn;
-    absl::StatusOr<v1::ScheduleInfo> info = FindSchedule(schedule.digest().Hex());
+    absl::StatusOr<v1::ScheduleInfo> info = DescribeSchedule(schedule.digest());
     if (info.ok()) *turn.message->mutable_schedule() = *info;
     turn.end = info.status();
     return turn;

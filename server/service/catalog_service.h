@@ -8,6 +8,7 @@
 #include "server/plans/plan_cache.h"
 #include "server/plans/worker_pool.h"
 #include "server/registry/job_registry.h"
+#include "server/security/gate.h"
 #include "server/service/call_limits.h"
 
 namespace grouter {
@@ -16,8 +17,13 @@ class CatalogServiceImpl : public v1::CatalogService::CallbackService {
  public:
   // All outlive this. `searches` runs PlanPlacement.
   CatalogServiceImpl(ArtefactRegistry* artefacts, JobRegistry* jobs, PlanCache* cache, WorkerPool* searches,
-                     WatchLimit* watches)
-      : artefacts_(artefacts), jobs_(jobs), cache_(cache), searches_(searches), watches_(watches) {}
+                     WatchLimit* watches, const Gate* gate)
+      : artefacts_(artefacts),
+        jobs_(jobs),
+        cache_(cache),
+        searches_(searches),
+        watches_(watches),
+        gate_(gate) {}
 
   grpc::ServerUnaryReactor* ListTables(grpc::CallbackServerContext* context,
                                        const v1::ListTablesRequest* request,
@@ -58,9 +64,12 @@ class CatalogServiceImpl : public v1::CatalogService::CallbackService {
       grpc::CallbackServerContext* context, const v1::PlanPlacementRequest* request) override;
 
  private:
-  absl::StatusOr<v1::TableInfo> FindTable(const std::string& digest);
-  absl::StatusOr<v1::ScheduleInfo> FindSchedule(const std::string& digest);
-  absl::StatusOr<v1::RegisterJobResponse> Register(const v1::RegisterJobRequest& request);
+  absl::StatusOr<v1::TableInfo> DescribeOne(const Digest& table);
+  absl::StatusOr<v1::ScheduleInfo> DescribeSchedule(const Digest& schedule);
+  absl::StatusOr<v1::RegisterJobResponse> Register(const Caller& caller,
+                                                   const v1::RegisterJobRequest& request);
+  // NOT_FOUND unless the caller may register jobs with all of the draft's tables.
+  absl::Status CheckTables(const Caller& caller, const JobDraft& draft);
   v1::JobInfo Describe(const Job& job) const;
 
   ArtefactRegistry* const artefacts_;
@@ -68,6 +77,7 @@ class CatalogServiceImpl : public v1::CatalogService::CallbackService {
   PlanCache* const cache_;
   WorkerPool* const searches_;
   WatchLimit* const watches_;
+  const Gate* const gate_;
 };
 
 }  // namespace grouter

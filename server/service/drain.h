@@ -24,12 +24,14 @@ inline constexpr std::chrono::milliseconds kBetweenAttempts(50);
 // itself. A caller that leaves ends the waiting at the next attempt.
 class DrainReactor : public grpc::ServerUnaryReactor {
  public:
-  // `timer` outlives this.
-  DrainReactor(Timer* timer, std::chrono::milliseconds wait, std::function<absl::Status()> attempt)
+  // `timer` outlives this. `ended`, if given, is told the call's outcome.
+  DrainReactor(Timer* timer, std::chrono::milliseconds wait, std::function<absl::Status()> attempt,
+               std::function<void(const absl::Status&)> ended = nullptr)
       : timer_(timer),
         waits_(wait.count() > 0),
         deadline_(std::chrono::steady_clock::now() + std::min(wait, kLongestDrain)),
-        attempt_(std::move(attempt)) {
+        attempt_(std::move(attempt)),
+        ended_(std::move(ended)) {
     Try();
   }
   void OnCancel() override { cancelled_ = true; }
@@ -39,18 +41,22 @@ class DrainReactor : public grpc::ServerUnaryReactor {
   void Try() {
     const absl::Status status = attempt_();
     if (status.code() != absl::StatusCode::kFailedPrecondition || !waits_ || cancelled_) {
-      return Finish(ToGrpcStatus(status));
+      return End(status);
     }
-    if (std::chrono::steady_clock::now() >= deadline_) {
-      return Finish(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, std::string(status.message())));
-    }
+    if (Timer::Clock::now() >= deadline_) return End(absl::DeadlineExceededError(status.message()));
     timer_->Set(Timer::Clock::now() + kBetweenAttempts, [this] { Try(); });
+  }
+
+  void End(const absl::Status& status) {
+    if (ended_ != nullptr) ended_(status);
+    Finish(ToGrpcStatus(status));
   }
 
   Timer* const timer_;
   const bool waits_;
   const std::chrono::steady_clock::time_point deadline_;
   const std::function<absl::Status()> attempt_;
+  const std::function<void(const absl::Status&)> ended_;
   std::atomic<bool> cancelled_{false};
 };
 

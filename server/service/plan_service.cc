@@ -88,11 +88,19 @@ absl::StatusOr<v1::PlacementEpoch> DescribePlacement(const Job& job, uint64_t st
   return ToWire(schedule.epochs[epoch], epoch, EndOfEpoch(schedule, epoch));
 }
 
+absl::StatusOr<std::shared_ptr<Job>> PlanServiceImpl::FindJob(const grpc::ServerContextBase& context,
+                                                              const std::string& digest,
+                                                              const char* method) const {
+  GROUTER_ASSIGN_OR_RETURN(const Caller caller, gate_->Admit(context, Right::kRead, method));
+  return jobs_->Find(digest, caller.May(Right::kRead));
+}
+
 grpc::ServerUnaryReactor* PlanServiceImpl::DescribePlan(grpc::CallbackServerContext* context,
                                                         const v1::DescribePlanRequest* request,
                                                         v1::DescribePlanResponse* response) {
   const auto describe = [&]() -> absl::StatusOr<v1::DescribePlanResponse> {
-    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(request->job_digest()));
+    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                             FindJob(*context, request->job_digest(), "DescribePlan"));
     v1::DescribePlanResponse wire;
     GROUTER_ASSIGN_OR_RETURN(*wire.mutable_plan(),
                              grouter::DescribePlan(*job, request->step(), request->rank()));
@@ -105,7 +113,8 @@ grpc::ServerUnaryReactor* PlanServiceImpl::GetPlacement(grpc::CallbackServerCont
                                                         const v1::GetPlacementRequest* request,
                                                         v1::GetPlacementResponse* response) {
   const auto describe = [&]() -> absl::StatusOr<v1::GetPlacementResponse> {
-    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, jobs_->Find(request->job_digest()));
+    GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                             FindJob(*context, request->job_digest(), "GetPlacement"));
     v1::GetPlacementResponse wire;
     GROUTER_ASSIGN_OR_RETURN(*wire.mutable_epoch(), DescribePlacement(*job, request->step()));
     return wire;
@@ -117,7 +126,7 @@ grpc::ServerWriteReactor<v1::WatchPlacementResponse>* PlanServiceImpl::WatchPlac
     grpc::CallbackServerContext* context, const v1::WatchPlacementRequest* request) {
   using Stream = PeriodicStream<v1::WatchPlacementResponse>;
   const std::shared_ptr<void> permit = watches_->TryOpen();
-  const absl::StatusOr<std::shared_ptr<Job>> job = jobs_->Find(request->job_digest());
+  const absl::StatusOr<std::shared_ptr<Job>> job = FindJob(*context, request->job_digest(), "WatchPlacement");
   absl::Status refused = job.ok() ? CheckStep(**job, request->step()) : job.status();
   if (permit == nullptr) refused = Error(absl::StatusCode::kResourceExhausted, "too many watches are open");
   if (!refused.ok())

@@ -3,8 +3,11 @@
 #define GROUTER_SERVER_SERVICE_PLAN_SERVICE_H_
 
 #include <atomic>
+#include <memory>
+#include <string>
 
 #include "server/registry/job_registry.h"
+#include "server/security/gate.h"
 #include "server/service/call_limits.h"
 #include "server/stream/plan_service_raw.h"
 
@@ -17,8 +20,9 @@ absl::StatusOr<v1::PlacementEpoch> DescribePlacement(const Job& job, uint64_t st
 
 class PlanServiceImpl : public PlanServiceRaw {
  public:
-  // Both outlive this.
-  PlanServiceImpl(JobRegistry* jobs, WatchLimit* watches) : jobs_(jobs), watches_(watches) {}
+  // All outlive this.
+  PlanServiceImpl(JobRegistry* jobs, WatchLimit* watches, const Gate* gate)
+      : jobs_(jobs), watches_(watches), gate_(gate) {}
 
   grpc::ServerUnaryReactor* DescribePlan(grpc::CallbackServerContext* context,
                                          const v1::DescribePlanRequest* request,
@@ -30,8 +34,13 @@ class PlanServiceImpl : public PlanServiceRaw {
       grpc::CallbackServerContext* context, const v1::WatchPlacementRequest* request) override;
 
  private:
+  // The job, if the caller may read its tables.
+  absl::StatusOr<std::shared_ptr<Job>> FindJob(const grpc::ServerContextBase& context,
+                                               const std::string& digest, const char* method) const;
+
   JobRegistry* const jobs_;
   WatchLimit* const watches_;
+  const Gate* const gate_;
 };
 
 }  // namespace grouter

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "io/error.h"
@@ -24,9 +25,15 @@ absl::Status TooMany() {
 // Deletes itself.
 class IngestReactor : public grpc::ServerReadReactor<v1::IngestBatchRequest> {
  public:
-  IngestReactor(const ReplayContext& context, v1::IngestBatchResponse* response)
-      : context_(context), permit_(context.watches->TryOpen()), response_(response) {
-    if (permit_ == nullptr) {
+  IngestReactor(const ReplayContext& context, absl::StatusOr<Caller> caller,
+                v1::IngestBatchResponse* response)
+      : context_(context),
+        caller_(std::move(caller)),
+        permit_(context.watches->TryOpen()),
+        response_(response) {
+    if (!caller_.ok()) {
+      End(caller_.status());
+    } else if (permit_ == nullptr) {
       End(TooMany());
     } else {
       StartRead(&request_);
@@ -50,6 +57,10 @@ class IngestReactor : public grpc::ServerReadReactor<v1::IngestBatchRequest> {
       return BadRequest({{"open", "must be in the first message, and only there"}});
     }
     if (ingest_ == nullptr) {
+      const ReplayKey key{request_.open().series(), request_.open().batch()};
+      GROUTER_RETURN_IF_ERROR(CheckSeriesName(key.series));
+      target_ = ReplayStore::TableName(key);
+      if (!caller_->Allows(Right::kIngest, target_)) return NoSuchTable(target_);
       GROUTER_ASSIGN_OR_RETURN(ingest_, BatchIngest::Begin(request_.open(), context_.store, *context_.files));
     }
     for (const v1::CapturedRoutes& routes : request_.routes()) {
@@ -65,12 +76,15 @@ class IngestReactor : public grpc::ServerReadReactor<v1::IngestBatchRequest> {
   }
   void End(const absl::Status& status) {
     if (!status.ok()) context_.counters->rejects.Add("replay_ingest");
+    if (caller_.ok()) Audit("IngestBatch", caller_->principal, target_, status);
     ingest_.reset();
     Finish(ToGrpcStatus(status));
   }
 
   const ReplayContext& context_;
+  const absl::StatusOr<Caller> caller_;
   const std::shared_ptr<void> permit_;
+  std::string target_;  // once the stream was opened
   v1::IngestBatchResponse* const response_;
   v1::IngestBatchRequest request_;
   std::unique_ptr<BatchIngest> ingest_;
@@ -78,9 +92,15 @@ class IngestReactor : public grpc::ServerReadReactor<v1::IngestBatchRequest> {
 
 class SliceReactor : public grpc::ServerWriteReactor<v1::GetSliceResponse> {
  public:
-  SliceReactor(const ReplayContext& context, const v1::GetSliceRequest& request)
+  SliceReactor(const ReplayContext& context, const absl::StatusOr<Caller>& caller,
+               const v1::GetSliceRequest& request)
       : context_(context), permit_(context.watches->TryOpen()) {
-    if (permit_ == nullptr) {
+    const ReplayKey key{request.series(), request.batch()};
+    if (!caller.ok()) {
+      End(caller.status());
+    } else if (!caller->Allows(Right::kRead, ReplayStore::TableName(key))) {
+      End(WithRetryDelay(ReplayStore::NotSealed(key), kAskAgain));
+    } else if (permit_ == nullptr) {
       End(TooMany());
     } else if (!context_.workers->Run([this, request] { Begin(request); })) {
       End(Stopping());
@@ -126,19 +146,22 @@ class SliceReactor : public grpc::ServerWriteReactor<v1::GetSliceResponse> {
 }  // namespace
 
 grpc::ServerReadReactor<v1::IngestBatchRequest>* ReplayServiceImpl::IngestBatch(
-    grpc::CallbackServerContext*, v1::IngestBatchResponse* response) {
-  return new IngestReactor(context_, response);
+    grpc::CallbackServerContext* context, v1::IngestBatchResponse* response) {
+  return new IngestReactor(context_, context_.gate->Admit(*context, Right::kIngest, "IngestBatch"), response);
 }
 
 grpc::ServerWriteReactor<v1::GetSliceResponse>* ReplayServiceImpl::GetSlice(
-    grpc::CallbackServerContext*, const v1::GetSliceRequest* request) {
-  return new SliceReactor(context_, *request);
+    grpc::CallbackServerContext* context, const v1::GetSliceRequest* request) {
+  return new SliceReactor(context_, context_.gate->Admit(*context, Right::kRead, "GetSlice"), *request);
 }
 
 grpc::ServerUnaryReactor* ReplayServiceImpl::ListBatches(grpc::CallbackServerContext* context,
                                                          const v1::ListBatchesRequest* request,
                                                          v1::ListBatchesResponse* response) {
+  const absl::StatusOr<Caller> caller = context_.gate->Admit(*context, Right::kRead, "ListBatches");
+  if (!caller.ok()) return grouter::Finish(context, caller.status());
   for (const SealedBatch& batch : context_.store->List(request->series())) {
+    if (!caller->Allows(Right::kRead, ReplayStore::TableName(batch.key))) continue;
     const absl::StatusOr<std::shared_ptr<const RoutingTable>> table = context_.store->Find(batch.key);
     *response->add_batches() = DescribeBatch(batch, table.ok() ? table->get() : nullptr, context_.unix_ms());
   }
@@ -148,7 +171,14 @@ grpc::ServerUnaryReactor* ReplayServiceImpl::ListBatches(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* ReplayServiceImpl::DropBatch(grpc::CallbackServerContext* context,
                                                        const v1::DropBatchRequest* request,
                                                        v1::DropBatchResponse*) {
-  return grouter::Finish(context, context_.store->Drop({request->series(), request->batch()}));
+  const absl::StatusOr<Caller> caller = context_.gate->Admit(*context, Right::kAdmin, "DropBatch");
+  if (!caller.ok()) return grouter::Finish(context, caller.status());
+  const ReplayKey key{request->series(), request->batch()};
+  const std::string target = ReplayStore::TableName(key);
+  const absl::Status dropped =
+      caller->Allows(Right::kAdmin, target) ? context_.store->Drop(key) : ReplayStore::NotSealed(key);
+  Audit("DropBatch", caller->principal, target, dropped);
+  return grouter::Finish(context, dropped);
 }
 
 }  // namespace grouter

@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "server/plans/worker_pool.h"
 #include "server/replay/replay_store.h"
+#include "server/security/gate.h"
 #include "server/service/call_limits.h"
 #include "server/stats/counters.h"
 
@@ -20,6 +21,7 @@ struct ReplayContext {
   WorkerPool* workers = nullptr;
   WatchLimit* watches = nullptr;  // bounds open slices and ingests
   Counters* counters = nullptr;
+  const Gate* gate = nullptr;
   FileSystem* files = nullptr;
   std::function<int64_t()> unix_ms;
 };

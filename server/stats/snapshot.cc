@@ -96,6 +96,12 @@ void Write(const StatsSources& sources, v1::ServerStats* wire) {
   wire->set_plan_cache_hits(cache.hits);
   wire->set_plan_cache_misses(cache.misses);
   wire->set_plan_make_seconds(cache.making_ns * 1e-9);
+  if (sources.certificates != nullptr) {
+    const CertificateCounters certificates = sources.certificates->counters();
+    wire->set_certificate_expiry_unix_seconds(certificates.not_after_s);
+    wire->set_certificate_reloads_refused(certificates.refused);
+    wire->set_certificate_stale(certificates.stale);
+  }
   for (const auto& [reason, count] : counters.rejects.Read()) {
     v1::RejectCount* reject = wire->add_rejects();
     reject->set_reason(reason);
@@ -103,7 +109,7 @@ void Write(const StatsSources& sources, v1::ServerStats* wire) {
   }
 }
 
-void WriteTables(const std::vector<std::shared_ptr<Job>>& jobs, const ArtefactRegistry& artefacts,
+void WriteTables(const std::vector<std::shared_ptr<Job>>& jobs, ArtefactRegistry* artefacts,
                  v1::GetStatsResponse* wire) {
   std::map<Digest, std::pair<const RoutingTable*, uint32_t>> tables;
   for (const auto& job : jobs) {
@@ -119,25 +125,28 @@ void WriteTables(const std::vector<std::shared_ptr<Job>>& jobs, const ArtefactRe
     out->set_stored_bytes(entry.first->stored_bytes());
     out->set_num_tokens(entry.first->num_tokens());
     out->set_num_jobs(entry.second);
-    out->set_damage(artefacts.DamageOf(digest));
+    out->set_damage(artefacts->DamageOf(digest));
+    out->set_path(artefacts->TableName(digest));
   }
 }
 
 }  // namespace
 
 absl::StatusOr<v1::GetStatsResponse> TakeSnapshot(const StatsSources& sources, const std::string& job_digest,
-                                                  bool with_load) {
+                                                  bool with_load, const TableFilter& may_read) {
   std::vector<std::shared_ptr<Job>> jobs;
   if (job_digest.empty()) {
-    jobs = sources.jobs->List();
+    for (std::shared_ptr<Job>& job : sources.jobs->List()) {
+      if (sources.jobs->MayUse(*job, may_read)) jobs.push_back(std::move(job));
+    }
   } else {
-    GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, sources.jobs->Find(job_digest));
+    GROUTER_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, sources.jobs->Find(job_digest, may_read));
     jobs.push_back(std::move(job));
   }
   v1::GetStatsResponse response;
   Write(sources, response.mutable_server());
   for (const auto& job : jobs) Write(*job, with_load, response.add_jobs());
-  WriteTables(jobs, *sources.artefacts, &response);
+  WriteTables(jobs, sources.artefacts, &response);
   return response;
 }
 

@@ -9,6 +9,7 @@
 #include "server/plans/plan_cache.h"
 #include "server/registry/job_registry.h"
 #include "server/replay/replay_store.h"
+#include "server/security/certificate_store.h"
 #include "server/stats/counters.h"
 
 namespace grouter {
@@ -23,12 +24,14 @@ struct StatsSources {
   ReplayStore* replay = nullptr;
   Counters* counters = nullptr;
   const std::atomic<bool>* draining = nullptr;
+  const CertificateStore* certificates = nullptr;  // null: no TLS
   std::chrono::steady_clock::time_point started;
 };
 
-// Of all jobs, or of the one named. NOT_FOUND. `with_load` adds the per-expert and per-rank arrays.
+// Of all jobs whose tables pass `may_read`, or of the one named. NOT_FOUND. `with_load` adds the per-expert
+// and per-rank arrays.
 absl::StatusOr<v1::GetStatsResponse> TakeSnapshot(const StatsSources& sources, const std::string& job_digest,
-                                                  bool with_load);
+                                                  bool with_load, const TableFilter& may_read = {});
 
 }  // namespace grouter
 

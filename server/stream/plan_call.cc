@@ -132,7 +132,9 @@ absl::Status PlanCall::Open(const std::string& job_digest, uint32_t rank, uint64
                             uint64_t end_step, bool with_step_parts, bool with_micro_batches,
                             PlanFeedOptions options) {
   if (context_->draining) return ReasonToEnd();
-  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, context_->jobs->Find(job_digest));
+  GROUTER_ASSIGN_OR_RETURN(const Caller caller, context_->gate->Admit(rpc_, Right::kRead, "GetPlan"));
+  GROUTER_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                           context_->jobs->Find(job_digest, caller.May(Right::kRead)));
   if (job->draining)
     return Error(absl::StatusCode::kNotFound, "the job is being forgotten", job->digest.ShortHex());
   const uint64_t num_steps = job->planner->num_steps();

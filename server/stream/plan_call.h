@@ -18,6 +18,7 @@
 #include "io/mutex.h"
 #include "server/plans/plan_cache.h"
 #include "server/registry/job_registry.h"
+#include "server/security/gate.h"
 #include "server/stats/counters.h"
 #include "server/stream/plan_feed.h"
 
@@ -35,6 +36,7 @@ struct StreamContext {
   JobRegistry* jobs = nullptr;
   PlanCache* cache = nullptr;
   Counters* counters = nullptr;
+  const Gate* gate = nullptr;
   StreamLimits limits;
   std::atomic<bool> draining{false};
   // Bytes that a peer, named as gRPC names it, has accepted; absent where nobody knows. May be null. Set

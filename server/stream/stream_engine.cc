@@ -25,7 +25,10 @@ void StreamEngine::Start() {
       AwaitCall<GetPlanCall>(queue.get());
     }
   }
-  for (const auto& queue : queues_) threads_.emplace_back([this, q = queue.get()] { Work(q); });
+  for (const auto& queue : queues_) {
+    heartbeats_.emplace_back();
+    threads_.emplace_back([this, q = queue.get(), heartbeat = &heartbeats_.back()] { Work(q, heartbeat); });
+  }
 }
 
 template <typename Call>
@@ -60,11 +63,17 @@ void StreamEngine::Ended(PlanCall* call) {
   changed_.SignalAll();
 }
 
-void StreamEngine::Work(grpc::ServerCompletionQueue* queue) {
+std::vector<const Heartbeat*> StreamEngine::heartbeats() const {
+  std::vector<const Heartbeat*> heartbeats;
+  for (const Heartbeat& heartbeat : heartbeats_) heartbeats.push_back(&heartbeat);
+  return heartbeats;
+}
+
+void StreamEngine::Work(grpc::ServerCompletionQueue* queue, Heartbeat* heartbeat) {
   void* tag = nullptr;
   bool ok = false;
   while (queue->Next(&tag, &ok)) {
-    ++served_;
+    const Heartbeat::Round round(heartbeat);
     PlanCall::Serve(tag, ok);
   }
 }
@@ -111,7 +120,8 @@ void StreamEngine::Stop() {
   }
   for (const auto& queue : queues_) queue->Shutdown();
   if (threads_.empty()) {
-    for (const auto& queue : queues_) Work(queue.get());
+    Heartbeat heartbeat;
+    for (const auto& queue : queues_) Work(queue.get(), &heartbeat);
   }
   for (std::thread& thread : threads_) thread.join();
 }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -12,6 +13,7 @@
 
 #include "grpcpp/server_builder.h"
 #include "io/mutex.h"
+#include "server/stats/heartbeat.h"
 #include "server/stream/plan_call.h"
 #include "server/stream/plan_service_raw.h"
 
@@ -36,8 +38,8 @@ class StreamEngine {
   bool WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
   // REQUIRES: the server has been shut down and the plan cache wakes nobody any more.
   void Stop();
-  // Events served since the start: a heartbeat.
-  uint64_t served() const { return served_; }
+  // One a queue; a round is an event.
+  std::vector<const Heartbeat*> heartbeats() const;
 
  private:
   struct CallRecord {
@@ -48,14 +50,14 @@ class StreamEngine {
   template <typename Call>
   void AwaitCall(grpc::ServerCompletionQueue* queue);
   void Ended(PlanCall* call);
-  void Work(grpc::ServerCompletionQueue* queue);
+  void Work(grpc::ServerCompletionQueue* queue, Heartbeat* heartbeat);
   std::vector<std::shared_ptr<PlanCall>> Calls();
 
   PlanServiceRaw* const service_;
   StreamContext* const context_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::vector<std::thread> threads_;
-  std::atomic<uint64_t> served_{0};
+  std::deque<Heartbeat> heartbeats_;  // by queue
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

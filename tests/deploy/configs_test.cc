@@ -20,7 +20,12 @@ std::string Read(const std::string& name) {
 TEST(DeployConfigsTest, TheServersIsWhole) {
   const auto config = MergeText(DefaultConfig(), Read("server.textproto"), "server.textproto");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->listen(0), "127.0.0.1:50051");
+  EXPECT_EQ(config->listen(0), "0.0.0.0:50051");
+  server::ServerConfig here = *config;
+  here.set_roots(0, ::testing::TempDir());
+  EXPECT_TRUE(ValidateConfig(here).ok()) << ValidateConfig(here);
+  EXPECT_FALSE(config->insecure_beyond_loopback());
+  EXPECT_NE(config->tls().client_ca(), "");
 }
 
 TEST(DeployConfigsTest, TheTrainersIsWhole) {

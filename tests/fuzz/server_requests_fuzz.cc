@@ -11,6 +11,7 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "io/error.h"
 #include "tests/testing/serving/served_job.h"
+#include "tests/testing/short_folder.h"
 
 namespace {
 
@@ -70,7 +71,13 @@ void CheckThatNoneIsMissing() {
 
 struct Fixture {
   grouter::testing::ServedJob job = grouter::testing::MakeServedJob();
-  std::unique_ptr<grouter::Server> server = grouter::testing::StartServer(job.root);
+  grouter::testing::ShortFolder folder;
+  // Over a unix socket, where the owner may call everything.
+  std::unique_ptr<grouter::Server> server = [this] {
+    grouter::server::ServerConfig config = grouter::testing::TestConfig(job.root);
+    config.set_listen(0, "unix:" + folder.path() + "/socket");
+    return grouter::testing::StartServer(config);
+  }();
   std::shared_ptr<grpc::Channel> channel =
       grpc::CreateChannel(server->addresses()[0], grpc::InsecureChannelCredentials());
 };

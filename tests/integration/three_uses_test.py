@@ -35,6 +35,7 @@ class ThreeUsesTest(unittest.TestCase):
         cls.path = {"PATH": f"{programs}:{DEPS / 'bin'}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
         cls.blocks = blocks(Path("README.md").read_text())
         cls.server_port, cls.http_port = free_port(), free_port()
+        cls.shell(cls, "make certificates and tokens once, naming the machines that servers run on")
         cls.server = cls.world.start(
             "sh",
             "-c",
@@ -64,7 +65,9 @@ class ThreeUsesTest(unittest.TestCase):
             stderr=subprocess.STDOUT,
             check=False,
         )
-        self.assertEqual(done.returncode, 0, done.stdout + (self.world.folder / "server.log").read_text())
+        log = self.world.folder / "server.log"
+        if done.returncode != 0:
+            raise AssertionError(done.stdout + (log.read_text() if log.exists() else ""))
         return done.stdout
 
     def run_of(self, folder):
@@ -84,7 +87,10 @@ class ThreeUsesTest(unittest.TestCase):
         self.assertEqual([line["train_loss"] for line in steps], [line["train_loss"] for line in plain])
 
     def test_3_statistics_are_asked_for_with_grpcurl(self):
-        out = self.shell("query statistics with grpcurl")
+        out = self.shell(
+            "query statistics with grpcurl"
+            ' (with a token instead: -H "authorization: Bearer $(cat certs/client.token)")'
+        )
         for expected in (
             "grouter.v1.CatalogService",
             "grouter.v1.StatsService",
@@ -106,6 +112,8 @@ class ThreeUsesTest(unittest.TestCase):
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port),
                 "OMP_NUM_THREADS": "1",
+                "GROUTER_TLS_CA": "certs/ca.pem",
+                "GROUTER_TOKEN_FILE": "certs/client.token",
             }
             ranks.append(
                 self.world.start(

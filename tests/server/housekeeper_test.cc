@@ -60,7 +60,7 @@ TEST_F(HousekeeperTest, AReaderWithoutCreditIsNotSlow) {
     StreamContext none;
     StreamEngine engine(1, &builder, &service, &none);
     Housekeeper clock(&engine, nullptr, &counters);
-    while (clock.looks() < 2) sched_yield();
+    while (clock.heartbeat().rounds() < 2) sched_yield();
   }
   EXPECT_EQ(server_->stats().counters->streams_evicted, 0u);
   context.TryCancel();

@@ -1,4 +1,5 @@
 // ServeUntilSignal, in the real program.
+#include <sched.h>
 #include <signal.h>
 
 #include "grouter/v1/catalog_service.grpc.pb.h"
@@ -52,6 +53,20 @@ TEST_F(ServeTest, SighupIsNoEnd) {
   process.Signal(SIGHUP);
   EXPECT_TRUE(List(process.address()).ok());
   process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(ServeTest, SighupTakesNewRulesAndNothingOfAConfigurationThatIsWrong) {
+  testing::ServerProcess process({"--config", Config("timing { drain_delay_ms: 0 }")});
+  ASSERT_NE(process.address(), "");
+  Config("log_level: 'loud' access { principals: 'owner' tables: '*' rights: READ }");
+  process.Signal(SIGHUP);
+  EXPECT_TRUE(List(process.address()).ok());
+  Config("access { principals: 'owner' tables: '*' rights: READ }");
+  process.Signal(SIGHUP);
+  while (List(process.address()).ok()) sched_yield();
+  EXPECT_EQ(List(process.address()).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  process.Signal(SIGTERM);
   EXPECT_EQ(process.Wait(), 0);
 }
 

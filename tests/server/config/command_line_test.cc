@@ -31,6 +31,22 @@ TEST_F(CommandLineTest, FlagWinsOverEnvironmentOverFileOverDefault) {
   EXPECT_EQ(command->config.limits().max_jobs(), 256u);
 }
 
+TEST_F(CommandLineTest, CertificatesAndTokensComeByFlagEnvironmentAndFile) {
+  const std::string path = root_ + "/tls.textproto";
+  ASSERT_TRUE(WriteFileAtomically(FileSystem::Local(), path,
+                                  "roots: '" + root_ +
+                                      "' token_file: '/f/tokens' tls { certificate: '/f/cert' "
+                                      "key: '/f/key' client_ca: '/f/ca' }")
+                  .ok());
+  const auto command = Read({"--config", path, "--tls_cert", "/flag/cert"},
+                            {{"GROUTER_SERVER_TLS_CERT", "/e/cert"}, {"GROUTER_SERVER_TLS_KEY", "/e/key"}});
+  ASSERT_TRUE(command.ok()) << command.status();
+  EXPECT_EQ(command->config.tls().certificate(), "/flag/cert");
+  EXPECT_EQ(command->config.tls().key(), "/e/key");
+  EXPECT_EQ(command->config.tls().client_ca(), "/f/ca");
+  EXPECT_EQ(command->config.token_file(), "/f/tokens");
+}
+
 TEST_F(CommandLineTest, PrintsAndEnds) {
   EXPECT_EQ(Read({"--version"})->print, "grouter_server 1.0.0\n");
   EXPECT_NE(Read({"--print_config", "--root", "/x"})->print.find("roots: \"/x\""), std::string::npos);

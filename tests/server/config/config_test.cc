@@ -41,6 +41,34 @@ TEST(ConfigTest, AllProblemsAreListedAtOnce) {
   }
 }
 
+TEST(ConfigTest, TlsAndTokensThatLetNobodyInOrTravelOpenlyAreProblems) {
+  const auto problem = [](const std::string& text) {
+    const auto config = MergeText(DefaultConfig(), "roots: '/' " + text, "file");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return std::string(ValidateConfig(*config).message());
+  };
+  EXPECT_EQ(problem("tls { certificate: 'c' key: 'k' client_ca: 'a' }"), "");
+  EXPECT_EQ(problem("tls { certificate: 'c' key: 'k' } token_file: 't'"), "");
+  EXPECT_NE(problem("tls { certificate: 'c' key: 'k' }").find("nobody could call"), std::string::npos);
+  EXPECT_NE(problem("tls { certificate: 'c' client_ca: 'a' }").find("go together"), std::string::npos);
+  EXPECT_NE(problem("token_file: 't'").find("over TLS only"), std::string::npos);
+  EXPECT_NE(problem("tls { certificate: 'c' key: 'k' require_client_certificate: true } token_file: 't'")
+                .find("needs tls.client_ca"),
+            std::string::npos);
+}
+
+TEST(ConfigTest, RulesReplaceTheDefaultsAndAnonymousNeverAdministers) {
+  const auto config = MergeText(
+      DefaultConfig(), "roots: '/' access { principals: 'anonymous' tables: '*' rights: READ rights: ADMIN }",
+      "file");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(RulesOf(*config).size(), 1u);
+  EXPECT_NE(std::string(ValidateConfig(*config).message()).find("access[0]"), std::string::npos);
+  const auto none = MergeText(DefaultConfig(), "access { principals: 'owner' tables: '*' }", "file");
+  EXPECT_NE(std::string(ValidateConfig(*none).message()).find("access[0].rights"), std::string::npos);
+  EXPECT_FALSE(MergeText(DefaultConfig(), "access { rights: WRITE }", "file").ok());
+}
+
 TEST(ConfigTest, WhatIsPrintedIsReadBack) {
   server::ServerConfig config = DefaultConfig();
   config.add_roots(::testing::TempDir());

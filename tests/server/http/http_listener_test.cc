@@ -8,13 +8,13 @@ namespace {
 
 HttpRoutes OneRoute() {
   HttpRoutes routes;
-  routes["/x"] = [] { return HttpAnswer{200, "text/plain", "there"}; };
-  routes["/busy"] = [] { return HttpAnswer{503, "text/plain", "later"}; };
+  routes["/x"] = [](const HttpCaller&) { return HttpAnswer{200, "text/plain", "there"}; };
+  routes["/busy"] = [](const HttpCaller&) { return HttpAnswer{503, "text/plain", "later"}; };
   return routes;
 }
 
 TEST(HttpListenerTest, AnswersItsRoutesWithAStrictPolicy) {
-  const auto listener = HttpListener::Start("127.0.0.1:0", OneRoute(), 1);
+  const auto listener = HttpListener::Start("127.0.0.1:0", OneRoute());
   ASSERT_TRUE(listener.ok()) << listener.status();
   httplib::Client client("http://" + (*listener)->address());
   const auto found = client.Get("/x");
@@ -27,12 +27,11 @@ TEST(HttpListenerTest, AnswersItsRoutesWithAStrictPolicy) {
 }
 
 TEST(HttpListenerTest, APortInUseIsAClearError) {
-  const auto first = HttpListener::Start("127.0.0.1:0", OneRoute(), 1);
+  const auto first = HttpListener::Start("127.0.0.1:0", OneRoute());
   ASSERT_TRUE(first.ok());
-  const auto second = HttpListener::Start((*first)->address(), OneRoute(), 1);
+  const auto second = HttpListener::Start((*first)->address(), OneRoute());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(HttpListener::Start("nonsense", OneRoute(), 1).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(HttpListener::Start("nonsense", OneRoute()).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

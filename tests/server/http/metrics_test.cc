@@ -19,7 +19,14 @@ TEST(MetricsTest, SaysTheNumbersInPrometheusText) {
     job->add_expert_load()->set_max_vio(0.5);
     job->add_expert_load()->set_max_vio(0.25);
   }
-  const std::string text = MetricsText(stats, {{"accept", 9}});
+  stats.mutable_server()->set_certificate_expiry_unix_seconds(2000000000);
+  LoopReport loop;
+  loop.name = "accept";
+  loop.rounds = 9;
+  loop.busy_seconds = 99;
+  const std::string text = MetricsText(stats, {loop});
+  EXPECT_NE(text.find("grouter_certificate_expiry_timestamp_seconds 2000000000"), std::string::npos) << text;
+  EXPECT_NE(text.find("grouter_loop_stalled{loop=\"accept\"} 1"), std::string::npos);
   EXPECT_NE(text.find("grouter_payload_bytes_total 42"), std::string::npos) << text;
   EXPECT_NE(text.find("grouter_rejects_total{reason=\"max_streams\"} 3"), std::string::npos);
   EXPECT_NE(text.find("grouter_heartbeats_total{loop=\"accept\"} 9"), std::string::npos);

@@ -17,6 +17,16 @@ std::string SocketPath() {
   return std::string(folder) + "/s";
 }
 
+TEST(ListenSocketTest, ALoopbackAddressIsOneByWhatItResolvesTo) {
+  EXPECT_TRUE(IsLoopbackAddress("127.0.0.1:80"));
+  EXPECT_TRUE(IsLoopbackAddress("127.3.2.1:80"));
+  EXPECT_TRUE(IsLoopbackAddress("[::1]:80"));
+  EXPECT_FALSE(IsLoopbackAddress("0.0.0.0:80"));
+  EXPECT_FALSE(IsLoopbackAddress("10.0.0.1:80"));
+  EXPECT_FALSE(IsLoopbackAddress("127.name.invalid:80"));
+  EXPECT_FALSE(IsLoopbackAddress(":80"));
+}
+
 TEST(ListenSocketTest, APortInUseIsAClearError) {
   const auto first = ListenSocket::Open("127.0.0.1:0");
   ASSERT_TRUE(first.ok()) << first.status();

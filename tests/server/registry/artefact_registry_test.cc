@@ -65,5 +65,20 @@ TEST_F(ArtefactRegistryTest, ErrorsNameNoPathOutsideTheRoot) {
   EXPECT_EQ(std::string(status.message()).find(job_.root), std::string::npos);
 }
 
+TEST(ArtefactRegistryErrorsTest, WhatCannotBeStoredNamesNoPathOfTheMachine) {
+  ArtefactRegistry registry({"/dev/null/secret"}, FileSystem::Local());
+  const absl::Status stored = registry.StoreSchedule(PlacementSchedule());
+  EXPECT_FALSE(stored.ok());
+  EXPECT_EQ(std::string(stored.message()).find("secret"), std::string::npos);
+}
+
+TEST(ArtefactRegistryErrorsTest, ATableIsNamedByItsPathBelowTheRootUntilItIsGone) {
+  const testing::ServedJob job = testing::MakeServedJob();
+  ArtefactRegistry registry({job.root}, FileSystem::Local());
+  EXPECT_EQ(registry.TableName(job.tables[0]->content_digest()), "tables/train");
+  EXPECT_EQ(registry.TableName(Digest()), "");
+  EXPECT_EQ(registry.Table(Digest()).status(), ArtefactRegistry::NoSuchTable(Digest()));
+}
+
 }  // namespace
 }  // namespace grouter

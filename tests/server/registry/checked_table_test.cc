@@ -40,7 +40,10 @@ TEST(CheckedTableTest, ADamagedBlockIsDataLossAndTold) {
   }
   absl::Status told;
   const auto checked = MakeCheckedTable(job.tables[0], [&](const absl::Status& status) { told = status; });
-  EXPECT_EQ(checked->Routes(0, 0).status().code(), absl::StatusCode::kDataLoss);
+  const absl::Status damaged = checked->Routes(0, 0).status();
+  EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(std::string(damaged.message()).find(job.root), std::string::npos);
+  EXPECT_NE(std::string(damaged.message()).find(checked->content_digest().ShortHex()), std::string::npos);
   EXPECT_EQ(told.code(), absl::StatusCode::kDataLoss);
 }
 

@@ -58,6 +58,19 @@ TEST_F(JobRegistryTest, ADamagedTableMakesItsJobsDataLoss) {
   EXPECT_EQ(jobs_.Find(job_.spec.digest()).status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(JobRegistryTest, AJobWithATableThatTheCallerMayNotUseIsNotFoundWhateverItsState) {
+  ASSERT_TRUE(jobs_.Register(job_.spec, "").ok());
+  const std::string hex = job_.spec.digest().Hex();
+  const auto mine = [](absl::string_view table) { return table == "tables/train"; };
+  const auto others = [](absl::string_view table) { return table != "tables/train"; };
+  EXPECT_TRUE(jobs_.Find(hex, mine).ok());
+  const absl::Status forbidden = jobs_.Find(hex, others).status();
+  EXPECT_EQ(forbidden.code(), absl::StatusCode::kNotFound);
+  artefacts_.MarkDamaged(job_.tables[0]->content_digest(), "overwritten");
+  EXPECT_EQ(jobs_.Find(hex, others).status(), forbidden);
+  EXPECT_EQ(jobs_.Find(hex, mine).status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(JobRegistryTest, JobsInUseFillTheRegistryAndIdleOnesMakeRoom) {
   ASSERT_TRUE(jobs_.Register(Another(1), "").ok());
   ASSERT_TRUE(jobs_.Register(Another(2), "").ok());

@@ -87,7 +87,7 @@ TEST_F(CatalogServiceTest, APlannerVersionItLacksIsUnimplemented) {
 }
 
 TEST_F(CatalogServiceTest, UnloadingWaitsForTheUsers) {
-  ServeWithJob();
+  ServeWithJobForOwner();
   const std::string table = job_.tables[0]->content_digest().Hex();
   v1::LoadTableRequest load;
   load.set_digest(table);
@@ -118,6 +118,63 @@ TEST_F(CatalogServiceTest, UnloadingWaitsForTheUsers) {
   unload_schedule.set_digest(job_.spec.schedule.Hex());
   v1::UnloadScheduleResponse unloaded_schedule;
   EXPECT_TRUE(Call(&Stub::UnloadSchedule, unload_schedule, &unloaded_schedule).ok());
+}
+
+TEST_F(CatalogServiceTest, AdministeringNeedsAPrincipalOnLoopbackToo) {
+  ServeWithJob();
+  v1::LoadTableRequest load;
+  load.set_digest(job_.tables[0]->content_digest().Hex());
+  v1::LoadTableResponse loaded;
+  const grpc::Status known = Call(&Stub::LoadTable, load, &loaded);
+  EXPECT_EQ(known.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  load.set_digest(std::string(64, '0'));
+  EXPECT_EQ(Call(&Stub::LoadTable, load, &loaded).error_message(), known.error_message());
+}
+
+TEST_F(CatalogServiceTest, WhatIsForbiddenIsAnsweredAsWhatIsUnknown) {
+  server::ServerConfig config = testing::TestConfig(job_.root);
+  config.set_listen(0, "unix:" + folder_.path() + "/socket");
+  ServeWithJob(config);
+  server_.reset();
+  for (auto& rule : *config.mutable_access()) rule.set_tables(0, "another/*");
+  Serve(config);
+  const std::string here = job_.tables[0]->content_digest().Hex();
+  const auto expect_same = [&](auto method, auto request, auto set, const std::string& known, auto response) {
+    set(&request, known);
+    const grpc::Status forbidden = Call(method, request, &response);
+    set(&request, std::string(64, 'a'));
+    const grpc::Status unknown = Call(method, request, &response);
+    EXPECT_EQ(forbidden.error_code(), grpc::StatusCode::NOT_FOUND);
+    EXPECT_EQ(unknown.error_code(), grpc::StatusCode::NOT_FOUND);
+    const auto without = [](std::string text, const std::string& digest) {
+      const size_t at = text.find(digest);
+      return at == std::string::npos ? text : text.erase(at, digest.size());
+    };
+    EXPECT_EQ(without(forbidden.error_message(), known),
+              without(unknown.error_message(), std::string(64, 'a')));
+  };
+  const auto set_digest = [](auto* request, const std::string& digest) { request->set_digest(digest); };
+  expect_same(&Stub::DescribeTable, v1::DescribeTableRequest(), set_digest, here,
+              v1::DescribeTableResponse());
+  expect_same(&Stub::LoadTable, v1::LoadTableRequest(), set_digest, here, v1::LoadTableResponse());
+  expect_same(&Stub::UnloadTable, v1::UnloadTableRequest(), set_digest, here, v1::UnloadTableResponse());
+  expect_same(&Stub::DescribeSchedule, v1::DescribeScheduleRequest(), set_digest, job_.spec.schedule.Hex(),
+              v1::DescribeScheduleResponse());
+  ASSERT_TRUE(server_->stats().jobs->Register(job_.spec, "").ok());
+  expect_same(&Stub::DescribeJob, v1::DescribeJobRequest(), set_digest, digest_, v1::DescribeJobResponse());
+  expect_same(&Stub::ForgetJob, v1::ForgetJobRequest(), set_digest, digest_, v1::ForgetJobResponse());
+  v1::RegisterJobRequest request;
+  const auto set_table = [&](auto* r, const std::string& digest) {
+    *r->mutable_spec() = ToWire(job_.spec);
+    r->mutable_spec()->mutable_draft()->mutable_tables(0)->set_table_digest(digest);
+  };
+  expect_same(&Stub::RegisterJob, request, set_table, here, v1::RegisterJobResponse());
+  v1::ListTablesResponse tables;
+  ASSERT_TRUE(Call(&Stub::ListTables, v1::ListTablesRequest(), &tables).ok());
+  EXPECT_EQ(tables.tables_size(), 0);
+  v1::ListJobsResponse jobs;
+  ASSERT_TRUE(Call(&Stub::ListJobs, v1::ListJobsRequest(), &jobs).ok());
+  EXPECT_EQ(jobs.jobs_size(), 0);
 }
 
 TEST_F(CatalogServiceTest, PlansAPlacementWithProgressAndStoresIt) {

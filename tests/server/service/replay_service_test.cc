@@ -12,7 +12,11 @@ using testing::Rollout;
 class ReplayServiceTest : public RawClientTest {
  protected:
   void SetUp() override {
-    Serve(testing::TestConfig(job_.root));
+    // Over a unix socket, as the owner, who may ingest.
+    server::ServerConfig config = testing::TestConfig(job_.root);
+    config.set_listen(0, "unix:" + folder_.path() + "/socket");
+    config.add_listen("127.0.0.1:0");
+    Serve(config);
     replay_ = v1::ReplayService::NewStub(channel_);
   }
   // Sends every message, whatever becomes of the call.
@@ -123,6 +127,36 @@ TEST_F(ReplayServiceTest, TheOpeningComesFirstAndOnce) {
   messages = Messages(Rollout(), 1);
   messages.erase(messages.begin());
   EXPECT_EQ(Send(messages, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ReplayServiceTest, IngestAndDropNeedAPrincipalOnLoopbackToo) {
+  v1::IngestBatchResponse response;
+  ASSERT_TRUE(Send(Messages(Rollout(), 1), &response).ok());
+  replay_ = v1::ReplayService::NewStub(
+      grpc::CreateChannel(server_->addresses()[1], grpc::InsecureChannelCredentials()));
+  EXPECT_EQ(Send(Messages(Rollout(), 2), &response).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  grpc::ClientContext context;
+  v1::DropBatchRequest drop;
+  drop.set_series("actor");
+  drop.set_batch(1);
+  v1::DropBatchResponse dropped;
+  EXPECT_EQ(replay_->DropBatch(&context, drop, &dropped).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  std::vector<v1::GetSliceResponse> messages;
+  EXPECT_TRUE(Slice(Key(1), &messages).ok());
+}
+
+TEST_F(ReplayServiceTest, ASeriesThatIsNotForTheCallerLooksUnsealed) {
+  v1::IngestBatchResponse response;
+  ASSERT_TRUE(Send(Messages(Rollout(), 1), &response).ok());
+  std::vector<v1::GetSliceResponse> messages;
+  server::ServerConfig config = testing::TestConfig(job_.root);
+  for (auto& rule : *config.mutable_access()) rule.set_tables(0, "replay/critic/*");
+  ASSERT_TRUE(server_->Reload(config).ok());
+  const grpc::Status forbidden = Slice(Key(1), &messages);
+  ASSERT_TRUE(server_->Reload(testing::TestConfig(job_.root)).ok());
+  EXPECT_EQ(forbidden.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(forbidden.error_message(), ReplayStore::NotSealed({"actor", 1}).message());
+  EXPECT_EQ(Slice(Key(9), &messages).error_message(), ReplayStore::NotSealed({"actor", 9}).message());
 }
 
 TEST_F(ReplayServiceTest, ListsAndDropsBatches) {

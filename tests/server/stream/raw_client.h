@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "proto/codec.h"
 #include "tests/testing/serving/served_job.h"
+#include "tests/testing/short_folder.h"
 
 namespace grouter {
 
@@ -32,6 +33,12 @@ class RawClientTest : public ::testing::Test {
     large.second_epoch_at = 0;
     job_ = testing::MakeServedJob(large);
   }
+  // As ServeWithJob, but calls come over a unix socket, so that they are the owner's, who may administer.
+  void ServeWithJobForOwner() {
+    server::ServerConfig config = testing::TestConfig(job_.root);
+    config.set_listen(0, "unix:" + folder_.path() + "/socket");
+    ServeWithJob(config);
+  }
   void ServeWithJob() { ServeWithJob(testing::TestConfig(job_.root)); }
   void ServeWithJob(const server::ServerConfig& config) {
     Serve(config);
@@ -45,6 +52,7 @@ class RawClientTest : public ::testing::Test {
     digest_ = response.job_digest();
   }
 
+  testing::ShortFolder folder_;
   testing::ServedJob job_ = testing::MakeServedJob();
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
