@@ -53,9 +53,9 @@ class GrpcPlanSource : public PlanSource {
 
 // Registers the job with the first server that answers: waits up to server_timeout. INVALID_ARGUMENT and
 // FAILED_PRECONDITION as the server gives them (the job is wrong) or for credentials that do not hold
-// together, UNAUTHENTICATED and PERMISSION_DENIED, UNIMPLEMENTED when no server has the job's planner version,
-// UNAVAILABLE naming every server tried. Plans then come by one stream ahead of the calls; it starts at the
-// first step asked for.
+// together, UNAUTHENTICATED and PERMISSION_DENIED, UNIMPLEMENTED when no server has the job's planner
+// version, UNAVAILABLE naming every server tried. Plans then come by one stream ahead of the calls; it starts
+// at the first step asked for.
 absl::StatusOr<std::unique_ptr<GrpcPlanSource>> ConnectPlanSource(GrpcPlanSourceOptions options);
 
 }  // namespace grouter
