@@ -6,8 +6,8 @@
 #include "client/local_plan_source.h"
 #include "io/error.h"
 #include "io/file.h"
+#include "tools/command/credential_options.h"
 #include "tools/plan/commands.h"
-#include "tools/plan/credential_options.h"
 #include "tools/plan/job_files.h"
 
 namespace grouter {

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/server_calls.h"
 #include "io/error.h"
-#include "tools/plan/credential_options.h"
+#include "tools/command/credential_options.h"
 #include "tools/server/commands.h"
 #include "tools/server/stats_text.h"
 

@@ -11,8 +11,8 @@
 #include "absl/strings/str_format.h"
 #include "io/error.h"
 #include "io/file.h"
+#include "tools/command/credential_options.h"
 #include "tools/pipeline/supervisor.h"
-#include "tools/plan/credential_options.h"
 #include "tools/steps/commands.h"
 
 namespace grouter {

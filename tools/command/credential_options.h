@@ -1,6 +1,6 @@
 // The options of a command that calls a server.
-#ifndef GROUTER_TOOLS_PLAN_CREDENTIAL_OPTIONS_H_
-#define GROUTER_TOOLS_PLAN_CREDENTIAL_OPTIONS_H_
+#ifndef GROUTER_TOOLS_COMMAND_CREDENTIAL_OPTIONS_H_
+#define GROUTER_TOOLS_COMMAND_CREDENTIAL_OPTIONS_H_
 
 #include "client/credentials.h"
 #include "tools/command/command.h"
@@ -18,4 +18,4 @@ inline Command& AddCredentialOptions(Command& command, ClientCredentials* creden
 
 }  // namespace grouter
 
-#endif  // GROUTER_TOOLS_PLAN_CREDENTIAL_OPTIONS_H_
+#endif  // GROUTER_TOOLS_COMMAND_CREDENTIAL_OPTIONS_H_
