@@ -11,17 +11,18 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+// A pragma from tokens: its string may not be put together from several.
+#define GROUTER_PRAGMA(tokens) _Pragma(#tokens)
+#define GROUTER_AVX512_FEATURES "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx512dq,popcnt,bmi2"
 #if defined(__clang__)
-#define GROUTER_BEGIN_AVX512                                                                           \
-  _Pragma(                                                                                             \
-      "clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2," \
-      "avx512dq,popcnt,bmi2\"))), apply_to = function)")
-#define GROUTER_END_AVX512 _Pragma("clang attribute pop")
+#define GROUTER_BEGIN_AVX512 GROUTER_PUSH_TARGET(GROUTER_AVX512_FEATURES)
+#define GROUTER_PUSH_TARGET(features) \
+  GROUTER_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define GROUTER_END_AVX512 GROUTER_PRAGMA(clang attribute pop)
 #else
-#define GROUTER_BEGIN_AVX512  \
-  _Pragma("GCC push_options") \
-      _Pragma("GCC target(\"avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx512dq,popcnt,bmi2\")")
-#define GROUTER_END_AVX512 _Pragma("GCC pop_options")
+#define GROUTER_BEGIN_AVX512 GROUTER_PRAGMA(GCC push_options) GROUTER_PUSH_TARGET(GROUTER_AVX512_FEATURES)
+#define GROUTER_PUSH_TARGET(features) GROUTER_PRAGMA(GCC target(features))
+#define GROUTER_END_AVX512 GROUTER_PRAGMA(GCC pop_options)
 #endif
 #endif
 
