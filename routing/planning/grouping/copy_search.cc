@@ -212,8 +212,8 @@ class Search {
 
   void Recount(uint32_t world, uint32_t place) {
     if (PlaceOfWorld(world) == place) return;
-    uint64_t* once = &once_[place * words()];
-    uint64_t* twice = &twice_[place * words()];
+    uint64_t* once = once_.data() + place * words();
+    uint64_t* twice = twice_.data() + place * words();
     const uint32_t begin = world_begin_[world], end = world_begin_[world + 1];
     std::fill(once + begin, once + end, 0);
     std::fill(twice + begin, twice + end, 0);
@@ -247,7 +247,7 @@ class Search {
         for (uint32_t s = 0; s < samples; ++s) {
           const uint32_t first = tokens_.FirstWord(s), count = tokens_.FirstWord(s + 1) - first;
           cost[size_t{s} * places_ + at] += static_cast<int64_t>(
-              count_(&met[first], nothing_.data(), nothing_.data(), nothing_.data(), count));
+              count_(met.data() + first, nothing_.data(), nothing_.data(), nothing_.data(), count));
         }
       }
     }
@@ -389,7 +389,7 @@ class Search {
     const size_t at = change.place * words() + begin;
     const uint64_t* removed = (change.removed == kNowhere ? nothing_ : bits_[change.removed]).data();
     const uint64_t* added = (change.added == kNowhere ? nothing_ : bits_[change.added]).data();
-    return count_(&once_[at], &twice_[at], removed + begin, added + begin, end - begin);
+    return count_(once_.data() + at, twice_.data() + at, removed + begin, added + begin, end - begin);
   }
 
   bool TryMovesOf(uint32_t p, uint32_t e) {
