@@ -13,7 +13,10 @@
 namespace {
 
 absl::string_view TakeMessage(absl::string_view* rest) {
-  if (rest->size() < 2) return {};
+  if (rest->size() < 2) {
+    *rest = {};  // half a length: the end
+    return {};
+  }
   const size_t length = static_cast<uint8_t>((*rest)[0]) | size_t{static_cast<uint8_t>((*rest)[1])} << 8;
   rest->remove_prefix(2);
   const absl::string_view message = rest->substr(0, length);
