@@ -23,6 +23,9 @@ extern "C" const char* __tsan_default_suppressions() {
       "called_from_lib:libabsl_hashtablez_sampler.so\n"
       // Lazily built descriptors: std::call_once inside the library.
       "called_from_lib:libprotobuf.so\n"
+      // OpenSSL counts references by atomics; gRPC and the listeners hand sessions on under locks of theirs.
+      "called_from_lib:libssl.so\n"
+      "called_from_lib:libcrypto.so\n"
       // LibTorch and its OpenMP: thread pools with barriers of their own.
       "called_from_lib:libtorch_cpu.so\n"
       "called_from_lib:libc10.so\n"
