@@ -239,7 +239,7 @@ class GroupCheck {
       if (chunk.send_splits[r] != rows[r])
         return Expect(absl::StrCat("send_splits[", r, "]"), chunk.send_splits[r], rows[r]);
     }
-    const uint32_t* kept = &chunk.recv_counts[size_t{self_} * sent.by_quota.size()];
+    const uint32_t* kept = chunk.recv_counts.data() + size_t{self_} * sent.by_quota.size();
     for (uint32_t slot = 0; slot < sent.by_quota.size(); ++slot) {
       const uint32_t expert = layer_.ExpertAt(SlotRef{self_, slot});
       uint32_t counted = sent.by_quota[slot];
