@@ -1,7 +1,10 @@
 #include "client/grpc_plan_source.h"
 
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "grouter/v1/catalog_service.grpc.pb.h"
+#include "grouter/v1/plan_service.grpc.pb.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 #include "io/mutex.h"
@@ -146,6 +149,84 @@ TEST_F(GrpcPlanSourceTest, AnOlderGenerationIsToldOfTheNewestJob) {
   MutexLock lock(&mutex);
   while (told.IsZero()) changed.Wait(&mutex);
   EXPECT_EQ(told, next.digest());
+}
+
+// Each call's trace context, by the call's name.
+class TraceRecord {
+ public:
+  void Add(const std::string& call, const grpc::ServerContext& context) {
+    const auto it = context.client_metadata().find("traceparent");
+    MutexLock lock(&mutex_);
+    seen_[call] =
+        it == context.client_metadata().end() ? "none" : std::string(it->second.data(), it->second.size());
+  }
+  std::map<std::string, std::string> seen() {
+    MutexLock lock(&mutex_);
+    return seen_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<std::string, std::string> seen_ ABSL_GUARDED_BY(mutex_);
+};
+
+class TracedCatalog : public v1::CatalogService::Service {
+ public:
+  explicit TracedCatalog(TraceRecord* record) : record_(record) {}
+  grpc::Status RegisterJob(grpc::ServerContext* context, const v1::RegisterJobRequest* request,
+                           v1::RegisterJobResponse* response) override {
+    record_->Add("RegisterJob", *context);
+    response->set_job_digest(request->expected_digest());
+    response->set_num_steps(6);
+    response->set_world_size(8);
+    response->set_num_micro_batches(2);
+    return grpc::Status::OK;
+  }
+
+ private:
+  TraceRecord* const record_;
+};
+
+class TracedPlans : public v1::PlanService::Service {
+ public:
+  explicit TracedPlans(TraceRecord* record) : record_(record) {}
+  grpc::Status StreamPlans(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::StreamPlansResponse, v1::StreamPlansRequest>*) override {
+    record_->Add("StreamPlans", *context);
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "seen enough");
+  }
+  grpc::Status GetPlacement(grpc::ServerContext* context, const v1::GetPlacementRequest*,
+                            v1::GetPlacementResponse*) override {
+    record_->Add("GetPlacement", *context);
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "seen enough");
+  }
+
+ private:
+  TraceRecord* const record_;
+};
+
+TEST_F(GrpcPlanSourceTest, EveryCallCarriesTheTraceContext) {
+  TraceRecord record;
+  TracedCatalog catalog(&record);
+  TracedPlans plans(&record);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&catalog);
+  builder.RegisterService(&plans);
+  const auto server = builder.BuildAndStart();
+  GrpcPlanSourceOptions options = Options({absl::StrCat("127.0.0.1:", port)});
+  options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  options.server_timeout = std::chrono::milliseconds(500);
+  const auto source = ConnectPlanSource(options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_FALSE((*source)->PlacementAt(0).ok());
+  EXPECT_FALSE((*source)->Step(0).ok());
+  const std::map<std::string, std::string> expected = {{"RegisterJob", options.traceparent},
+                                                       {"StreamPlans", options.traceparent},
+                                                       {"GetPlacement", options.traceparent}};
+  EXPECT_EQ(record.seen(), expected);
 }
 
 TEST_F(GrpcPlanSourceTest, CountsWhatItDid) {

@@ -121,7 +121,7 @@ TEST(DrainTest, ServersThatAreReplacedOneAfterAnotherLoseNoStep) {
 
 TEST(DrainTest, AReaderThatIsStuckOrWithoutCreditDoesNotHoldTheEnd) {
   testing::ServedJobOptions large;  // more than all buffers between server and reader hold
-  large.num_samples = 8;
+  large.num_samples = 4;
   large.sample_length = 300000;
   large.samples_per_step = 4;
   large.num_steps = 1;
