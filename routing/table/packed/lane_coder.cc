@@ -36,9 +36,9 @@ void DecodeRow(const SlotTable& table, uint32_t count, LaneStream* s, uint8_t* o
   }
 }
 
-bool FitsKernel(const LaneStream& s, uint32_t rows, LaneKernel kernel) {
-  return kernel == LaneKernel::kAvx512Vbmi && s.lanes == kMaxLanes && rows > 0 &&
-         s.readable_end - s.next >= static_cast<int64_t>(64) * rows + 64;
+// Whole rows of 64 tokens can be decoded without looking where the memory ends.
+bool FitsRows(const LaneStream& s, uint32_t rows) {
+  return s.lanes == kMaxLanes && rows > 0 && s.readable_end - s.next >= static_cast<int64_t>(64) * rows + 64;
 }
 
 }  // namespace
@@ -49,14 +49,23 @@ uint32_t LanesFor(uint64_t num_tokens) {
   return lanes;
 }
 
-LaneKernel BestLaneKernel() {
+std::vector<LaneKernel> LaneKernels() {
+  std::vector<LaneKernel> kernels = {LaneKernel::kPortable};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-    return LaneKernel::kAvx512Vbmi;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
+    kernels.push_back(LaneKernel::kAvx2);
+    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+      kernels.push_back(LaneKernel::kAvx512Vbmi);
+    }
   }
 #endif
-  return LaneKernel::kPortable;
+  return kernels;
+}
+
+LaneKernel BestLaneKernel() {
+  static const LaneKernel best = LaneKernels().back();
+  return best;
 }
 
 std::string EncodeLanes(absl::Span<const PlaneCode> codes, absl::Span<const uint8_t> symbols,
@@ -127,8 +136,8 @@ LaneStream OpenLanes(absl::string_view stream, absl::string_view memory, uint64_
 
 void DecodeLanes(const SlotTable& table, uint32_t count, LaneKernel kernel, LaneStream* s, uint8_t* out) {
   uint32_t done = 0;
-  if (FitsKernel(*s, count / kMaxLanes, kernel)) {
-    DecodeRowsAvx512(table, count / kMaxLanes, s, out);
+  if (FitsRows(*s, count / kMaxLanes)) {
+    DecodeRows(kernel, table, count / kMaxLanes, s, out);
     done = count / kMaxLanes * kMaxLanes;
   }
   for (; done < count; done += s->lanes) DecodeRow(table, std::min(s->lanes, count - done), s, out + done);
@@ -141,12 +150,12 @@ void DecodeLanes(const SlotTable& table, uint32_t count, LaneKernel kernel, Lane
 void DecodeLanePair(const SlotTable& table_a, LaneStream* a, uint8_t* out_a, const SlotTable& table_b,
                     LaneStream* b, uint8_t* out_b, uint32_t count, LaneKernel kernel) {
   const uint32_t rows = count / kMaxLanes;
-  if (!FitsKernel(*a, rows, kernel) || !FitsKernel(*b, rows, kernel)) {
+  if (!FitsRows(*a, rows) || !FitsRows(*b, rows)) {
     DecodeLanes(table_a, count, kernel, a, out_a);
     DecodeLanes(table_b, count, kernel, b, out_b);
     return;
   }
-  DecodeRowPairsAvx512(table_a, a, out_a, table_b, b, out_b, rows);
+  DecodeRowPairs(kernel, table_a, a, out_a, table_b, b, out_b, rows);
   DecodeLanes(table_a, count - rows * kMaxLanes, kernel, a, out_a + rows * kMaxLanes);
   DecodeLanes(table_b, count - rows * kMaxLanes, kernel, b, out_b + rows * kMaxLanes);
 }

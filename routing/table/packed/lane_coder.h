@@ -1,6 +1,6 @@
 // The entropy coder: rANS with many interleaved 16-bit states ("lanes"), probabilities of 7 bits, and a byte
-// at a time taken from the stream. States go on from plane to plane. Portable and AVX-512 VBMI decoders give
-// the same symbols; the one to use is chosen at run time.
+// at a time taken from the stream. States go on from plane to plane. The decoders for any processor, for AVX2
+// and for AVX-512 VBMI give the same symbols; the one to use is chosen at run time.
 //
 //   token i of a row of `lanes` tokens belongs to state i/2 (i even) or lanes/2 + i/2 (i odd)
 //   decode one symbol:  slot = x & 127;  x = frequency[slot] * (x >> 7) + bias[slot];  x < 256: x = x << 8 |
@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -31,8 +32,10 @@ constexpr uint32_t kRunTokens = 1024;
 // A power of two: 64 for long records; fewer for short ones, where the states would weigh too much.
 uint32_t LanesFor(uint64_t num_tokens);
 
-enum class LaneKernel : uint8_t { kPortable = 0, kAvx512Vbmi = 1 };
-// The best this processor has.
+enum class LaneKernel : uint8_t { kPortable = 0, kAvx2 = 1, kAvx512Vbmi = 2 };
+// Those that this processor runs, the slowest (kPortable) first.
+std::vector<LaneKernel> LaneKernels();
+// The last of them.
 LaneKernel BestLaneKernel();
 
 // Symbols of several planes: symbols[plane * num_tokens + token], each with a frequency > 0 in its plane's

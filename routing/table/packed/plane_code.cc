@@ -150,6 +150,7 @@ SlotTable::SlotTable(const PlaneCode& code) {
       symbol[slot] = static_cast<uint8_t>(s);
       frequency[slot] = code.frequency[s];
       bias[slot] = static_cast<uint8_t>(i);
+      together[slot] = uint32_t{frequency[slot]} << 16 | uint32_t{bias[slot]} << 8 | symbol[slot];
     }
   }
   GROUTER_CHECK(slot == kSymbolSlots);

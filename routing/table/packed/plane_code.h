@@ -40,11 +40,13 @@ void EncodePlaneCode(const PlaneCode& code, ByteWriter* out);
 // INVALID_ARGUMENT when cut or not one that decodes.
 absl::StatusOr<PlaneCode> DecodePlaneCode(ByteReader* in);
 
-// By slot (the low 7 bits of a state): the symbol, its frequency, and slot minus the symbol's first slot.
+// By slot (the low 7 bits of a state): the symbol, its frequency, and slot minus the symbol's first slot; and
+// the three together for who looks one up at a time: frequency << 16 | bias << 8 | symbol.
 struct SlotTable {
   alignas(64) std::array<uint8_t, kSymbolSlots> symbol;
   alignas(64) std::array<uint8_t, kSymbolSlots> frequency;
   alignas(64) std::array<uint8_t, kSymbolSlots> bias;
+  alignas(64) std::array<uint32_t, kSymbolSlots> together;
   explicit SlotTable(const PlaneCode& code);
 };
 

@@ -10,8 +10,8 @@
 namespace grouter {
 namespace {
 
-void JoinPortable(const PlaneCode& code, const uint8_t* symbols, const char* low, uint32_t count,
-                  uint16_t* values) {
+void JoinAny(const PlaneCode& code, const uint8_t* symbols, const char* low, uint32_t count,
+             uint16_t* values) {
   for (uint32_t i = 0; i < count; ++i)
     values[i] = static_cast<uint16_t>(code.base + (symbols[i] << code.low_bits));
   for (uint32_t group = 0; group * 64 < count && code.low_bits > 0; ++group) {
@@ -128,10 +128,10 @@ void PlaneReader::ReadRun(uint32_t count, LaneKernel kernel, PlaneReader* other)
 
 void PlaneReader::Values(uint32_t plane, LaneKernel kernel, uint16_t* values) {
   const PlaneCode& code = tables_.codes[plane];
-  if (kernel == LaneKernel::kAvx512Vbmi && count_ % 64 == 0) {
-    JoinAvx512(code, symbols(plane), low(plane), count_, values);
+  if (count_ % 64 == 0) {
+    Join(kernel, code, symbols(plane), low(plane), count_, values);
   } else {
-    JoinPortable(code, symbols(plane), low(plane), count_, values);
+    JoinAny(code, symbols(plane), low(plane), count_, values);
   }
   const uint64_t end = position_ + count_;
   while (listed_position_ < end) {

@@ -353,7 +353,7 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
   if (!IsPlausible(num_tokens, payload.size())) return Damaged("a record is absurdly short");
   GROUTER_ASSIGN_OR_RETURN(const RecordParts parts,
                            RecordParts::Read(*codec_, layer_group, num_tokens, has_missing, payload));
-  const bool fast_ids = kernel_ == LaneKernel::kAvx512Vbmi && FastIds(group, h);
+  const bool fast_ids = FastIds(group, h);
   const bool some_unused = has_missing || h.per_token_k;
   // Everything that is not written below: gaps, unused slots, lower halves.
   if (!fast_ids || some_unused || h.weight_type == WeightType::kFloat32)
@@ -396,8 +396,8 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
         low[p] = ids.low(p);
         ids.Skip(p);
       }
-      PutIds8Avx512(group.planes.codes.data(), symbols, low, group.lists.lists(), list_of_.data(), count,
-                    reinterpret_cast<uint8_t*>(record) + size_t{begin} * 8);
+      PutIds8(kernel_, group.planes.codes.data(), symbols, low, group.lists.lists(), list_of_.data(), count,
+              reinterpret_cast<uint8_t*>(record) + size_t{begin} * 8);
     } else {
       for (uint32_t p = 0; p < ids.num_planes(); ++p)
         ids.Values(p, kernel_, &values_[size_t{p} * kRunTokens]);

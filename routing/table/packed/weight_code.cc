@@ -155,8 +155,8 @@ bool WeightCode::IsFast() const {
 
 void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
                          LaneKernel kernel, char* weights) const {
-  if (num_topk == nullptr && kernel == LaneKernel::kAvx512Vbmi && count % 64 == 0 && IsFast()) {
-    PutWeights8Avx512(planes, total_, count, reinterpret_cast<uint16_t*>(weights));
+  if (num_topk == nullptr && count % 64 == 0 && IsFast()) {
+    PutWeights8(kernel, planes, total_, count, reinterpret_cast<uint16_t*>(weights));
     return;
   }
   const size_t width = WeightBytes(type_);

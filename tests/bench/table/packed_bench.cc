@@ -1,8 +1,10 @@
 // One measurement of packed tables each, as JSON on stdout; tests/bench/table/packed.py calls it.
-//   make FOLDER SAMPLES               the stand-in: FOLDER/tokens.bin, .idx, FOLDER/samples, FOLDER/plain
-//   (bf16) pack TABLE TO [--tokens PREFIX --index FILE] [--sample_classes] [--error E]   seconds, bytes, the
-//   code's ideal length decode TABLE [--tokens PREFIX --index FILE] [--portable]   one core: tokens/s of the
-//   decoder, its parts, and the peers
+//   make FOLDER SAMPLES    the stand-in: FOLDER/tokens.bin, .idx, FOLDER/samples, FOLDER/plain (bf16)
+//   pack TABLE TO [--tokens PREFIX --index FILE] [--sample_classes] [--error E]
+//                          seconds, bytes, the code's ideal length
+//   decode TABLE [--tokens PREFIX --index FILE] [--kernel portable|avx2]
+//                          one core: tokens/s of the decoder, its parts, and the peers
+//   planes TABLE FILE      the table's columns, for a compressor of columns
 #include <time.h>
 #include <zstd.h>
 
@@ -57,7 +59,8 @@ T Check(absl::StatusOr<T> value) {
 struct Arguments {
   std::vector<std::string> words;
   TokenFiles tokens;
-  bool sample_classes = false, portable = false;
+  bool sample_classes = false;
+  LaneKernel kernel = BestLaneKernel();
   double error = 0;
 };
 
@@ -71,8 +74,8 @@ Arguments Parse(int argc, char** argv) {
       a.tokens.index = Check(SampleIndex::Open(argv[++i]));
     } else if (word == "--sample_classes") {
       a.sample_classes = true;
-    } else if (word == "--portable") {
-      a.portable = true;
+    } else if (word == "--kernel") {
+      a.kernel = argv[++i] == std::string("avx2") ? LaneKernel::kAvx2 : LaneKernel::kPortable;
     } else if (word == "--error") {
       a.error = std::atof(argv[++i]);
     } else {
@@ -265,7 +268,7 @@ double Rate(const Records& r, const Work& work) {
 }
 
 // The kernels after the entropy decoder alone: of a shape that has them (bf16, k 8, at most 128 experts).
-double AssemblyRate(const Records& r, char* out) {
+double AssemblyRate(const Records& r, LaneKernel kernel, char* out) {
   const GroupCode& group = r.codec->group(0);
   std::vector<uint32_t> lists(kRunTokens);
   std::vector<uint16_t> values(8 * kRunTokens);
@@ -277,10 +280,10 @@ double AssemblyRate(const Records& r, char* out) {
     PlaneReader ids = parts.Ids(group, length), weights = parts.Weights(group, length);
     std::vector<PlaneReader> id_runs, weight_runs;  // as they stand after each run's symbols
     for (uint32_t begin = 0; begin < length; begin += kRunTokens) {
-      ids.ReadRun(std::min(kRunTokens, length - begin), LaneKernel::kAvx512Vbmi, &weights);
+      ids.ReadRun(std::min(kRunTokens, length - begin), kernel, &weights);
       id_runs.push_back(ids);
       weight_runs.push_back(weights);
-      for (uint32_t p = 0; p < 8; ++p) weights.Values(p, LaneKernel::kAvx512Vbmi, values.data());
+      for (uint32_t p = 0; p < 8; ++p) weights.Values(p, kernel, values.data());
     }
     const double begin = CpuSeconds();
     for (uint32_t run = 0; run < id_runs.size(); ++run) {
@@ -293,12 +296,11 @@ double AssemblyRate(const Records& r, char* out) {
         symbols[p] = id_runs[run].symbols(p);
         low[p] = id_runs[run].low(p);
         planes[p] = &values[p * kRunTokens];
-        weight_runs[run].Values(p, LaneKernel::kAvx512Vbmi, &values[p * kRunTokens]);
+        weight_runs[run].Values(p, kernel, &values[p * kRunTokens]);
       }
-      PutIds8Avx512(group.planes.codes.data(), symbols, low, group.lists.lists(), lists.data(), count,
-                    reinterpret_cast<uint8_t*>(out) + 8 * first);
-      group.weights.Weights(planes, count, nullptr, LaneKernel::kAvx512Vbmi,
-                            out + r.layouts[s].weights + 16 * first);
+      PutIds8(kernel, group.planes.codes.data(), symbols, low, group.lists.lists(), lists.data(), count,
+              reinterpret_cast<uint8_t*>(out) + 8 * first);
+      group.weights.Weights(planes, count, nullptr, kernel, out + r.layouts[s].weights + 16 * first);
     }
     seconds += CpuSeconds() - begin;
     tokens += length;
@@ -333,7 +335,7 @@ void Planes(const std::string& path, const std::string& to) {
 void Decode(const Arguments& a) {
   const Records r = Load(a.words[1], a.tokens);
   const TableHeader& h = r.shard->table_header();
-  const LaneKernel kernel = a.portable ? LaneKernel::kPortable : BestLaneKernel();
+  const LaneKernel kernel = a.kernel;
   RouteDecoder decoder(r.codec, kernel);
   uint64_t largest = 0, all = 0;
   for (const RecordLayout& layout : r.layouts) {
@@ -360,7 +362,7 @@ void Decode(const Arguments& a) {
     for (uint32_t begin = 0; begin < length; begin += kRunTokens)
       ids.ReadRun(std::min(kRunTokens, length - begin), kernel, &weights);
   });
-  const double assembly_rate = kernel == LaneKernel::kAvx512Vbmi ? AssemblyRate(r, hot.data()) : 0;
+  const double assembly_rate = AssemblyRate(r, kernel, hot.data());
   // Memory.
   std::vector<char> copied(all + 64);
   const double copy_rate =

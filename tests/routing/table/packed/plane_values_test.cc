@@ -58,10 +58,10 @@ TEST(PlaneValues, ComeBackForAnyLengthWithEveryKernel) {
     const CodedPlanes coded = EncodePlanes(p.codes, p.values, tokens);
     EXPECT_EQ(coded.low.size(), LowBytes(p.codes, tokens));
     std::vector<uint16_t> values;
-    EXPECT_TRUE(Decode(p, coded, LaneKernel::kPortable, &values));
-    EXPECT_EQ(values, p.values) << tokens;
-    EXPECT_TRUE(Decode(p, coded, BestLaneKernel(), &values));
-    EXPECT_EQ(values, p.values) << tokens;
+    for (LaneKernel kernel : LaneKernels()) {
+      EXPECT_TRUE(Decode(p, coded, kernel, &values));
+      EXPECT_EQ(values, p.values) << tokens << " " << static_cast<int>(kernel);
+    }
   }
 }
 

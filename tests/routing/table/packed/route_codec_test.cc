@@ -79,7 +79,8 @@ void ExpectAllComeBack(const RandomTableOptions& o, bool with_tokens, bool class
   ASSERT_TRUE(learned.ok()) << learned.status();
   const auto codec = RouteCodec::Decode(source.header(), (*learned)->Encode());
   ASSERT_TRUE(codec.ok()) << codec.status();
-  RouteDecoder portable(*codec, LaneKernel::kPortable), best(*codec);
+  std::vector<RouteDecoder> decoders;
+  for (LaneKernel kernel : LaneKernels()) decoders.emplace_back(*codec, kernel);
   for (uint64_t s = 0; s < o.lengths.size(); ++s) {
     for (uint32_t g = 0; g < o.header.num_layer_groups; ++g) {
       const RouteView view = source.Routes(s, g).value();
@@ -89,10 +90,10 @@ void ExpectAllComeBack(const RandomTableOptions& o, bool with_tokens, bool class
       ASSERT_EQ(payload->size() % 8, 0);
       ASSERT_TRUE(RouteDecoder::IsPlausible(view.num_tokens, payload->size()));
       const std::string plain = Plain(view, source.header());
-      for (RouteDecoder* decoder : {&portable, &best}) {
+      for (RouteDecoder& decoder : decoders) {
         std::string decoded(plain.size(), 'x');
         const absl::Status status =
-            decoder->Decode(g, tokens, view.num_tokens, !view.missing.empty(), *payload, &decoded[0]);
+            decoder.Decode(g, tokens, view.num_tokens, !view.missing.empty(), *payload, &decoded[0]);
         ASSERT_TRUE(status.ok()) << status;
         ASSERT_TRUE(decoded == plain) << "sample " << s << ", layer group " << g;
       }
