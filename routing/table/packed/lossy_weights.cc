@@ -21,17 +21,18 @@ WeightRounding::WeightRounding(WeightType type, double max_relative_error)
     : type_(type), max_error_(max_relative_error) {
   GROUTER_CHECK(type != WeightType::kNone && max_relative_error > 0 && max_relative_error < 0.5);
   // Positive 16-bit floats ascend with their bits. A level covers [level / (1 + e), level / (1 - e)]; the
-  // next is the largest that leaves no hole.
+  // next is the largest that leaves no hole: between any two numbers for f32, between two of the type else.
   const uint16_t end = type == WeightType::kFloat16 ? 0x7c00 : 0x7f80;
   const uint16_t first = type == WeightType::kFloat16 ? 0x0400 : 0x0080;  // the smallest normal number
-  uint16_t bits = first;
-  const double ratio = (1 + max_error_) / (1 - max_error_);
-  while (bits < end) {
+  for (uint16_t bits = first; bits < end;) {
+    const double lowest = type == WeightType::kFloat32 && !levels_.empty() ? levels_.back() / (1 - max_error_)
+                                                                           : ValueOf(type, bits);
+    while (bits + 1 < end && ValueOf(type, bits + 1) <= lowest * (1 + max_error_)) ++bits;
     const double level = ValueOf(type, bits);
     levels_.push_back(static_cast<float>(level));
-    uint16_t next = bits + 1;
-    while (next + 1 < end && ValueOf(type, next + 1) <= level * ratio) ++next;
-    bits = next;
+    do {
+      ++bits;
+    } while (type != WeightType::kFloat32 && bits < end && ValueOf(type, bits) <= level / (1 - max_error_));
   }
   if (type == WeightType::kFloat32) return;
   rounded_.resize(65536);
@@ -62,21 +63,43 @@ float WeightRounding::RoundOne(float weight) const {
   return std::copysign(best, weight);
 }
 
-std::string WeightRounding::Round(absl::string_view plane) const {
+float WeightRounding::Nearest(float size) const {
+  const auto above = std::lower_bound(levels_.begin(), levels_.end(), size);
+  if (above == levels_.begin()) return levels_.front();
+  if (above == levels_.end()) return levels_.back();
+  return *above - size < size - *(above - 1) ? *above : *(above - 1);
+}
+
+std::string WeightRounding::Round(const RouteView& record) const {
   std::string out;
-  out.reserve(plane.size());
-  if (!rounded_.empty()) {
-    for (size_t i = 0; i < plane.size(); i += 2) {
-      uint16_t bits;
-      std::memcpy(&bits, plane.data() + i, 2);
-      out.append(reinterpret_cast<const char*>(&rounded_[bits]), 2);
+  out.reserve(record.weights.size());
+  for (uint32_t t = 0; t < record.num_tokens; ++t) {
+    const size_t first = size_t{t} * record.k;
+    const uint32_t used = record.NumTopk(t);
+    double sum = 0, others = 0;
+    for (uint32_t j = 0; j < record.k; ++j) {
+      const float weight = WeightAt(record.weights, type_, first + j);
+      float rounded = weight;
+      if (!rounded_.empty()) {
+        uint16_t bits;
+        std::memcpy(&bits, record.weights.data() + 2 * (first + j), 2);
+        out.append(reinterpret_cast<const char*>(&rounded_[bits]), 2);
+        rounded = ValueOf(type_, rounded_[bits]);
+      } else {
+        if (weight != 0) rounded = RoundOne(weight);
+        AppendWeight(rounded, type_, &out);
+      }
+      sum += weight;
+      others += j > 0 ? rounded : 0;
     }
-    return out;
-  }
-  const size_t count = plane.size() / WeightBytes(type_);
-  for (size_t i = 0; i < count; ++i) {
-    const float weight = WeightAt(plane, type_, i);
-    AppendWeight(weight == 0 ? weight : RoundOne(weight), type_, &out);
+    const float weight = used > 1 ? WeightAt(record.weights, type_, first) : 0;
+    const float rest = static_cast<float>(std::round(64 * sum) / 64 - others);
+    if (!(weight > 0) || !(rest > 0)) continue;
+    const float level = Nearest(rest);
+    if (std::abs(double{level} - double{weight}) > max_error_ * double{weight}) continue;
+    std::string bytes;
+    AppendWeight(level, type_, &bytes);
+    out.replace(first * bytes.size(), bytes.size(), bytes);
   }
   return out;
 }

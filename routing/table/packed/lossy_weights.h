@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "routing/table/routing_table.h"
 
 namespace grouter {
@@ -17,11 +16,13 @@ class WeightRounding {
   // Every result w' of a weight w has |w' - w| <= max_relative_error * |w|; zero, and what is too small for
   // 16 bits to keep the bound, stays as it is. REQUIRES: 0 < max_relative_error < 0.5, type not kNone.
   WeightRounding(WeightType type, double max_relative_error);
-  // A plane of the same type.
-  std::string Round(absl::string_view plane) const;
+  // The weights plane of a record of the same type. The first weight of a token becomes what the others leave
+  // of the token's sum (to a 64th), where the bound allows it: a packed table then stores nothing for it.
+  std::string Round(const RouteView& record) const;
 
  private:
   float RoundOne(float weight) const;
+  float Nearest(float size) const;
 
   const WeightType type_;
   const double max_error_;

@@ -59,7 +59,7 @@ class ShardSource : public RecordSource {
     GROUTER_RETURN_IF_ERROR(shard_.CheckRecord(sample, group, record));
     RouteView view = shard_.View(sample, record);
     if (rounding_ != nullptr) {
-      rounded_ = rounding_->Round(view.weights);
+      rounded_ = rounding_->Round(view);
       view.weights = rounded_;
     }
     return view;
@@ -95,18 +95,60 @@ class ShardSource : public RecordSource {
   SampleTokens sample_tokens_;
 };
 
-// Views of all layer groups of one sample that own their rounded weights.
-absl::StatusOr<Digest> LeafOf(RecordSource* source, uint64_t sample, uint32_t length) {
-  const uint32_t groups = source->header().num_layer_groups;
-  std::vector<RouteView> views(groups);
-  std::vector<std::string> weights(groups);
-  for (uint32_t g = 0; g < groups; ++g) {
-    GROUTER_ASSIGN_OR_RETURN(views[g], source->Routes(sample, g));
-    weights[g] = std::string(views[g].weights);
-    views[g].weights = weights[g];
+// Packed records from plain ones. The leaf is made anew where weights were rounded.
+class PackedMaker : public RecordMaker {
+ public:
+  PackedMaker(const Shard& shard, const TableHeader& header, const TokenFiles& tokens,
+              const WeightRounding* rounding, const RouteCodec& codec)
+      : shard_(shard), codec_(codec), lossy_(rounding != nullptr), source_(shard, header, tokens, rounding) {}
+
+  absl::StatusOr<Digest> Make(uint64_t sample, std::vector<std::string>* payloads) override {
+    const uint32_t groups = static_cast<uint32_t>(payloads->size());
+    std::vector<RouteView> views(groups);
+    std::vector<std::string> rounded(lossy_ ? groups : 0);
+    for (uint32_t g = 0; g < groups; ++g) {
+      GROUTER_ASSIGN_OR_RETURN(views[g], source_.Routes(sample, g));
+      GROUTER_ASSIGN_OR_RETURN(const absl::Span<const uint32_t> tokens, source_.Tokens(sample));
+      GROUTER_ASSIGN_OR_RETURN((*payloads)[g], codec_.EncodeRecord(g, tokens, views[g]));
+      if (!lossy_) continue;
+      rounded[g] = std::string(views[g].weights);
+      views[g].weights = rounded[g];
+    }
+    return lossy_ ? SampleLeaf(shard_.facts(sample).length, views) : shard_.leaf(sample);
   }
-  return SampleLeaf(length, views);
-}
+
+ private:
+  const Shard& shard_;
+  const RouteCodec& codec_;
+  const bool lossy_;
+  ShardSource source_;
+};
+
+// Plain records from packed ones, each sample compared with its leaf.
+class PlainMaker : public RecordMaker {
+ public:
+  explicit PlainMaker(std::unique_ptr<PackedShardReader> reader) : reader_(std::move(reader)) {}
+
+  absl::StatusOr<Digest> Make(uint64_t sample, std::vector<std::string>* payloads) override {
+    const Shard& shard = reader_->shard();
+    std::vector<RouteView> views(payloads->size());
+    for (uint32_t g = 0; g < views.size(); ++g) {
+      GROUTER_ASSIGN_OR_RETURN(views[g], reader_->Read(sample, g));
+    }
+    const Digest leaf = SampleLeaf(shard.facts(sample).length, views);
+    if (leaf != shard.leaf(sample)) {
+      return Error(
+          absl::StatusCode::kDataLoss,
+          absl::StrCat("sample ", shard.header().first_sample + sample, " does not decode to its routes"),
+          shard.path(), "run `grouter table verify`, then pack the table again");
+    }
+    for (uint32_t g = 0; g < views.size(); ++g) (*payloads)[g] = std::string(reader_->plain(g));
+    return leaf;
+  }
+
+ private:
+  const std::unique_ptr<PackedShardReader> reader_;
+};
 
 }  // namespace
 
@@ -164,18 +206,12 @@ absl::StatusOr<PackReport> PackTable(const std::string& path, const PackOptions&
       rewrite.tier = TableTier::kPacked;
       rewrite.identity = identity;
       rewrite.codec = codec->Encode();
-      std::string payload;
-      uint64_t done = 0;
-      rewrite.payload = [&](uint64_t sample, uint32_t group) -> absl::StatusOr<absl::string_view> {
-        GROUTER_ASSIGN_OR_RETURN(const RouteView record, source.Routes(sample, group));
-        GROUTER_ASSIGN_OR_RETURN(const absl::Span<const uint32_t> tokens, source.Tokens(sample));
-        GROUTER_ASSIGN_OR_RETURN(payload, codec->EncodeRecord(group, tokens, record));
-        if (o.progress) o.progress(2 * before + here + ++done, 2 * records);
-        return absl::string_view(payload);
+      rewrite.num_threads = o.num_threads;
+      rewrite.maker = [&]() -> absl::StatusOr<std::unique_ptr<RecordMaker>> {
+        return std::make_unique<PackedMaker>(*shard, header, o.tokens, rounding.get(), *codec);
       };
-      rewrite.leaf = [&](uint64_t sample) -> absl::StatusOr<Digest> {
-        if (!lossy) return shard->leaf(sample);
-        return LeafOf(&source, sample, shard->facts(sample).length);
+      rewrite.progress = [&](uint64_t samples) {
+        if (o.progress) o.progress(2 * before + here + samples * header.num_layer_groups, 2 * records);
       };
       GROUTER_RETURN_IF_ERROR(RewriteShard(*shard, rewrite, to, files));
     }
@@ -220,25 +256,17 @@ absl::StatusOr<Digest> UnpackTable(const std::string& path, const std::string& o
     GROUTER_RETURN_IF_ERROR(RemoveStale(output, entry.name, files));
     GROUTER_ASSIGN_OR_RETURN(const std::unique_ptr<PackedShardReader> reader,
                              PackedShardReader::Open(shard, tokens));
-    std::vector<RouteView> views(manifest.header.num_layer_groups);
     ShardRewrite rewrite;
     rewrite.tier = TableTier::kPlain;
     rewrite.identity = identity;
-    rewrite.payload = [&](uint64_t sample, uint32_t group) -> absl::StatusOr<absl::string_view> {
-      GROUTER_ASSIGN_OR_RETURN(views[group], reader->Read(sample, group));
-      return reader->plain(group);
+    rewrite.maker = [&]() -> absl::StatusOr<std::unique_ptr<RecordMaker>> {
+      return std::make_unique<PlainMaker>(reader->Another());
     };
-    rewrite.leaf = [&](uint64_t sample) -> absl::StatusOr<Digest> {
-      const Digest leaf = SampleLeaf(shard->facts(sample).length, views);
-      if (leaf != shard->leaf(sample)) {
-        return Error(absl::StatusCode::kDataLoss,
-                     absl::StrCat("sample ", entry.first_sample + sample, " does not decode to its routes"),
-                     shard->path(), "run `grouter table verify`, then pack the table again");
-      }
-      if (progress) progress(++done, manifest.num_samples);
-      return leaf;
+    rewrite.progress = [&](uint64_t samples) {
+      if (progress) progress(done + samples, manifest.num_samples);
     };
     GROUTER_RETURN_IF_ERROR(RewriteShard(*shard, rewrite, to, files));
+    done += entry.num_samples;
   }
   GROUTER_ASSIGN_OR_RETURN(const Digest digest, FinishTable(output, manifest.provenance, files));
   if (digest != manifest.content_digest) {

@@ -20,6 +20,7 @@ struct PackOptions {
   // 0: lossless. Else weights are rounded so that none changes by more than this part of it, and the result
   // is another table that names this one as its parent.
   double max_weight_error = 0;
+  uint32_t num_threads = 0;  // that code records; 0: as many as there are cores. The files are the same.
   std::function<void(uint64_t done, uint64_t total)> progress;  // records, each read twice; may be empty
 };
 
@@ -32,9 +33,9 @@ struct PackReport {
   uint64_t code_bytes = 0;  // of it: the codes' tables
 };
 
-// Shard by shard; one that is there already is kept. FAILED_PRECONDITION when the table is not plain, or the
-// tokens are not those of its sample index; INVALID_ARGUMENT for an error bound outside [0, 0.5) or without
-// weights.
+// Shard by shard; one that is there already is kept. Memory: LearnCodec's and RewriteShard's.
+// FAILED_PRECONDITION when the table is not plain, or the tokens are not those of its sample index;
+// INVALID_ARGUMENT for an error bound outside [0, 0.5) or without weights.
 absl::StatusOr<PackReport> PackTable(const std::string& path, const PackOptions& options,
                                      FileSystem& files = FileSystem::Local());
 

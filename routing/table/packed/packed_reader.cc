@@ -111,6 +111,10 @@ absl::StatusOr<std::unique_ptr<PackedShardReader>> PackedShardReader::Open(std::
       new PackedShardReader(std::move(shard), *std::move(codec), tokens));
 }
 
+std::unique_ptr<PackedShardReader> PackedShardReader::Another() const {
+  return std::unique_ptr<PackedShardReader>(new PackedShardReader(shard_, codec_, tokens_));
+}
+
 absl::StatusOr<RouteView> PackedShardReader::Read(uint64_t sample, uint32_t layer_group) {
   GROUTER_ASSIGN_OR_RETURN(Shard::Record record, shard_->record(sample, layer_group));
   GROUTER_RETURN_IF_ERROR(shard_->CheckRecord(sample, layer_group, record));

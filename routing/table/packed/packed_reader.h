@@ -37,6 +37,8 @@ class PackedShardReader {
   // FAILED_PRECONDITION when the code needs tokens that are not given; DATA_LOSS when sections are damaged.
   static absl::StatusOr<std::unique_ptr<PackedShardReader>> Open(std::shared_ptr<const Shard> shard,
                                                                  const TokenFiles& tokens);
+  // One more for the same shard, for another thread; the code is shared.
+  std::unique_ptr<PackedShardReader> Another() const;
   const Shard& shard() const { return *shard_; }
   const RouteCodec& codec() const { return *codec_; }
   // Decodes a record; `sample` is counted from the shard's first. The view lives until another sample is

@@ -4,7 +4,7 @@ bytes_per_token counts every byte of the shards but the planning statistics, whi
 which the peers do not have. Decoding is measured in the time that one thread has on a core.
 
 GROUTER_BENCH_TRACE names an .npz of captured routes (ids, seq_len). GROUTER_BENCH_DEMO is a folder that
-`grouter run` (./demo) left, for the demo's own table; default demo_out.
+`grouter run` (./demo) left, for the demo's own table; default demo_out/full, then demo_out/quick.
 """
 
 import json
@@ -118,14 +118,23 @@ def decode_rows(area, decoded, metric, suffix=""):
         )
 
 
+def demo_folder():
+    """The first folder with a finished demo's table, or None."""
+    named = os.environ.get("GROUTER_BENCH_DEMO")
+    folders = (
+        [named] if named else [os.path.join(rows.ROOT, "demo_out", extent) for extent in ("full", "quick")]
+    )
+    return next((f for f in folders if os.path.isfile(os.path.join(f, "serve/table/MANIFEST"))), None)
+
+
 def demo(setting, packed, folder):
-    root = os.environ.get("GROUTER_BENCH_DEMO", "demo_out")
-    table, tokens = os.path.join(root, "serve/table"), os.path.join(root, "tokens")
-    index = os.path.join(root, "samples.index")
-    if not os.path.isfile(os.path.join(table, "MANIFEST")):
-        why = f"no table at {table}: run ./demo --quick, or name its folder in GROUTER_BENCH_DEMO"
+    root = demo_folder()
+    if root is None:
+        why = "no demo's table: run ./demo --quick, or name a demo's folder in GROUTER_BENCH_DEMO"
         setting.area.add("bytes_per_token", "lossless demo", "B/token", "lower", None, skipped=why)
         return
+    table = os.path.join(root, "serve/table")
+    tokens, index = os.path.join(root, "tokens"), os.path.join(root, "samples.index")
     result = packed("pack", table, os.path.join(folder, "demo"), *beside(tokens, index))
     planes = packed("planes", table, os.path.join(folder, "demo_planes"))
     squeezed = zstd_bytes([numpy.fromfile(os.path.join(folder, "demo_planes"), numpy.uint8)], folder)

@@ -97,6 +97,32 @@ TEST(Assemble, MergingTwiceChangesNothing) {
   EXPECT_EQ(*MergeTables({"a"}, "m", {}, files), first);
 }
 
+TEST(Assemble, AMergeKilledAtAnyWriteGoesOnToTheSameTable) {
+  const RandomTableOptions o = FiveSamples();
+  uint64_t calls = 0;
+  for (uint64_t kill = 0;; ++kill) {
+    MemoryFiles files;
+    ASSERT_TRUE(WriteRandomShard(o, RandomIndex(o), 3, 2, "b", files).ok());
+    ASSERT_TRUE(WriteRandomShard(o, RandomIndex(o), 0, 3, "a", files).ok());
+    const Digest whole = *MergeTables({"a", "b"}, "whole", {}, files);
+    files.DieAt(kill);
+    const absl::Status status = MergeTables({"a", "b"}, "m", {}, files).status();
+    const bool died = files.died();
+    EXPECT_EQ(status.ok(), !died);
+    files.Revive();
+    if (files.Exists("m/MANIFEST")) {
+      EXPECT_TRUE(VerifyTable("m", {}, files)->findings.empty()) << kill;
+    }
+    const auto again = MergeTables({"a", "b"}, "m", {}, files);
+    ASSERT_TRUE(again.ok()) << "killed at call " << kill << ": " << again.status();
+    EXPECT_EQ(*again, whole);
+    EXPECT_EQ(files.List("m")->size(), 3) << "something is left behind by the kill at call " << kill;
+    calls = kill;
+    if (!died) break;
+  }
+  EXPECT_GT(calls, 3);
+}
+
 TEST(Assemble, MergingTellsHowManyShardsAreDone) {
   MemoryFiles files;
   RandomTableOptions o = FiveSamples();

@@ -13,13 +13,15 @@ namespace {
 
 TEST(Coactivation, CountsWhatTheRoutesSay) {
   Random random(31);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 60; ++round) {
     testing::RandomTableOptions o = testing::RandomShape(&random);
     o.header.num_experts = 2 + static_cast<uint32_t>(random.Below(round % 2 == 0 ? 180 : 400));
     o.header.k = std::min(o.header.num_experts, 1 + static_cast<uint32_t>(random.Below(16)));
-    o.lengths = {static_cast<uint32_t>(random.Below(1500)), static_cast<uint32_t>(random.Below(3))};
+    o.lengths = {static_cast<uint32_t>(random.Below(round % 8 == 0 ? 9000 : 1500)),
+                 static_cast<uint32_t>(random.Below(3))};
     const uint32_t experts = o.header.num_experts;
-    CoactivationCounter counter(experts);
+    CoactivationCounter counter(experts,
+                                round % 3 == 0 ? CoactivationPath::kByToken : CoactivationPath::kBest);
     std::vector<uint32_t> counted_load(experts), load(experts);
     std::vector<uint64_t> pairs(uint64_t{experts} * experts);
     for (uint64_t s = 0; s < 2; ++s) {
@@ -51,9 +53,11 @@ TEST(Coactivation, FindsTheFirstTokenWithAnExpertTwice) {
     for (uint32_t place : {0u, 63u, 64u, 511u, 512u, 999u}) {
       RouteBuffer buffer = testing::RandomRoutes(o, 0, 0);
       buffer.SetId(place, 2, buffer.view().Id(place, 1));
-      CoactivationCounter counter(16);
-      std::vector<uint32_t> load(16);
-      EXPECT_EQ(counter.Add(buffer.view(), load.data()), place);
+      for (CoactivationPath path : {CoactivationPath::kBest, CoactivationPath::kByToken}) {
+        CoactivationCounter counter(16, path);
+        std::vector<uint32_t> load(16);
+        EXPECT_EQ(counter.Add(buffer.view(), load.data()), place);
+      }
     }
   }
 }
@@ -66,12 +70,14 @@ TEST(Coactivation, CountsStayRightPastTheTokensThatTheSmallCountersHold) {
   routes.num_tokens = kTokens;
   routes.k = 2;
   routes.ids = ids;
-  CoactivationCounter counter(4);
-  std::vector<uint32_t> load(4);
-  for (int round = 0; round < 8; ++round) ASSERT_EQ(counter.Add(routes, load.data()), -1);
-  for (uint32_t a = 0; a < 3; ++a) EXPECT_EQ(counter.count(a, 3), 8u * kTokens / 3);
-  EXPECT_EQ(counter.count(0, 1), 0u);
-  EXPECT_EQ(load[3], 8 * kTokens);
+  for (CoactivationPath path : {CoactivationPath::kBest, CoactivationPath::kByToken}) {
+    CoactivationCounter counter(4, path);
+    std::vector<uint32_t> load(4);
+    for (int round = 0; round < 8; ++round) ASSERT_EQ(counter.Add(routes, load.data()), -1);
+    for (uint32_t a = 0; a < 3; ++a) EXPECT_EQ(counter.count(a, 3), 8u * kTokens / 3);
+    EXPECT_EQ(counter.count(0, 1), 0u);
+    EXPECT_EQ(load[3], 8 * kTokens);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gtest/gtest.h"
+#include "io/error.h"
 #include "routing/table/assemble.h"
 #include "routing/table/weights.h"
 #include "tests/routing/table/packed/token_table.h"
@@ -106,6 +107,59 @@ TEST(PackTable, GoesOnWhereItWasCut) {
   EXPECT_EQ(PackTable("t", options, files)->content_digest, whole.content_digest);
   EXPECT_EQ(files.List("p").value(), names);
   EXPECT_TRUE(files.Get(JoinPath("p", names[0])) == kept);
+}
+
+TEST(PackTable, KilledAtAnyWriteItGoesOnToTheSameTables) {
+  RandomTableOptions o;
+  o.lengths = {30, 40, 50, 60};
+  o.num_shards = 2;
+  PackOptions options;
+  options.output = "p";
+  const auto run = [&](MemoryFiles& files) -> absl::Status {
+    GROUTER_RETURN_IF_ERROR(PackTable("t", options, files).status());
+    return UnpackTable("p", "u", {}, {}, files).status();
+  };
+  uint64_t calls = 0;
+  for (uint64_t kill = 0;; ++kill) {
+    MemoryFiles files;
+    const Digest digest = MakeRandomTable(o, "t", files)->content_digest();
+    files.DieAt(kill);
+    const absl::Status status = run(files);
+    const bool died = files.died();
+    EXPECT_EQ(status.ok(), !died);
+    files.Revive();
+    // A manifest that is there is that of a whole table.
+    for (const std::string folder : {"p", "u"}) {
+      if (!files.Exists(folder + "/MANIFEST")) continue;
+      EXPECT_TRUE(VerifyTableOfAnyTier(folder, {}, {}, files)->findings.empty()) << kill;
+    }
+    ASSERT_TRUE(run(files).ok()) << "killed at call " << kill;
+    for (const std::string folder : {"p", "u"}) {
+      EXPECT_EQ(RoutingTable::Open(folder, files).value()->content_digest(), digest);
+      EXPECT_EQ(files.List(folder)->size(), 3) << "something is left behind by the kill at call " << kill;
+    }
+    EXPECT_TRUE(VerifyTable("t", {}, files)->findings.empty());
+    calls = kill;
+    if (!died) break;
+  }
+  EXPECT_GT(calls, 20);
+}
+
+TEST(PackTable, AFullDiskIsAnErrorThatLeavesNoHalfTable) {
+  RandomTableOptions o;
+  o.lengths = {3000, 2000};
+  MemoryFiles files;
+  MakeRandomTable(o, "t", files);
+  PackOptions options;
+  options.output = "p";
+  uint64_t used = 0;
+  const std::vector<std::string> names = files.List("t").value();
+  for (const std::string& name : names) used += files.Get(JoinPath("t", name)).size();
+  for (uint64_t more : {0, 4096, 6000}) {
+    files.SetCapacity(used + more);
+    EXPECT_EQ(PackTable("t", options, files).status().code(), absl::StatusCode::kResourceExhausted) << more;
+    EXPECT_TRUE(files.List("p")->empty());
+  }
 }
 
 TEST(PackTable, PackedTablesMergeByLinks) {
