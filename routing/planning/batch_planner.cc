@@ -1,10 +1,13 @@
 #include "routing/planning/batch_planner.h"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "io/coding.h"
 #include "io/error.h"
+#include "io/mutex.h"
 #include "routing/planning/batch/memory_model.h"
 #include "routing/planning/batch/rank_plan.h"
 #include "routing/planning/batch/step_transfers.h"
@@ -13,6 +16,8 @@
 
 namespace grouter {
 namespace {
+
+constexpr size_t kKeptSteps = 8;
 
 absl::Status PastEnd(absl::string_view what, uint64_t value, uint64_t count) {
   return Error(absl::StatusCode::kOutOfRange,
@@ -86,22 +91,7 @@ class Planner : public BatchPlanner {
 
   absl::StatusOr<StepPart> PlanStep(uint64_t step, uint32_t rank) const override {
     GROUTER_RETURN_IF_ERROR(CheckKey(step, rank, 0));
-    StepPart part;
-    part.step = step;
-    part.num_steps = num_steps();
-    part.placement_epoch = schedule_->EpochOf(step);
-    part.first_sample_position = FirstSamplePosition(step);
-    GROUTER_ASSIGN_OR_RETURN(const std::vector<SampleRef> samples, samples_.OfStep(step));
-    part.num_samples = static_cast<uint32_t>(samples.size());
-    ByteWriter list;
-    for (const SampleRef& ref : samples) {
-      const SampleFacts facts = tables_[ref.table]->facts(ref.sample);
-      part.num_tokens += facts.length;
-      part.num_loss_tokens += facts.num_loss_tokens;
-      list.Put<uint32_t>(ref.table);
-      list.Put<uint64_t>(ref.sample);
-    }
-    part.sample_list_digest = Sha256(list.bytes());
+    GROUTER_ASSIGN_OR_RETURN(StepPart part, OfAllRanks(step));
     std::vector<std::shared_ptr<const MicroBatchTraffic>> traffic;
     for (uint32_t m = 0; m < batch().num_micro_batches; ++m) {
       GROUTER_ASSIGN_OR_RETURN(auto one, Traffic(step, m));
@@ -144,6 +134,39 @@ class Planner : public BatchPlanner {
       return PastEnd("micro-batch", micro_batch, batch().num_micro_batches);
     }
     return absl::OkStatus();
+  }
+
+  // What a step part says to every rank alike. The steps asked for last are kept: with W ranks it would
+  // otherwise be counted W times, over all samples of the step each time.
+  absl::StatusOr<StepPart> OfAllRanks(uint64_t step) const {
+    {
+      MutexLock lock(&mutex_);
+      const auto kept = step_parts_.find(step);
+      if (kept != step_parts_.end()) return kept->second;
+    }
+    StepPart part;
+    part.step = step;
+    part.num_steps = num_steps();
+    part.placement_epoch = schedule_->EpochOf(step);
+    part.first_sample_position = FirstSamplePosition(step);
+    GROUTER_ASSIGN_OR_RETURN(const std::vector<SampleRef> samples, samples_.OfStep(step));
+    part.num_samples = static_cast<uint32_t>(samples.size());
+    ByteWriter list;
+    for (const SampleRef& ref : samples) {
+      const SampleFacts facts = tables_[ref.table]->facts(ref.sample);
+      part.num_tokens += facts.length;
+      part.num_loss_tokens += facts.num_loss_tokens;
+      list.Put<uint32_t>(ref.table);
+      list.Put<uint64_t>(ref.sample);
+    }
+    part.sample_list_digest = Sha256(list.bytes());
+    MutexLock lock(&mutex_);
+    if (step_parts_.emplace(step, part).second) step_order_.push_back(step);
+    while (step_order_.size() > kKeptSteps) {
+      step_parts_.erase(step_order_.front());
+      step_order_.pop_front();
+    }
+    return part;
   }
 
   absl::StatusOr<std::shared_ptr<const MicroBatchTraffic>> Traffic(uint64_t step,
@@ -215,6 +238,9 @@ class Planner : public BatchPlanner {
   std::vector<std::unique_ptr<TrafficModel>> models_;  // by placement epoch
   std::vector<std::shared_ptr<const void>> storage_;
   mutable TrafficCache cache_;
+  mutable Mutex mutex_;
+  mutable std::map<uint64_t, StepPart> step_parts_ ABSL_GUARDED_BY(mutex_);
+  mutable std::deque<uint64_t> step_order_ ABSL_GUARDED_BY(mutex_);  // the oldest first
 };
 
 }  // namespace

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/random.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -73,9 +75,21 @@ absl::StatusOr<PlanCache::Part> PartOf(const std::vector<PlanCache::Part>& parts
 PlanCache::PlanCache(uint64_t capacity_bytes, WorkerPool* workers)
     : capacity_bytes_(capacity_bytes), workers_(workers) {}
 
+bool PlanCache::EntryKey::operator==(const EntryKey& other) const {
+  return step == other.step && part == other.part && rank == other.rank && first_group == other.first_group &&
+         num_groups == other.num_groups && job == other.job;
+}
+
+size_t PlanCache::HashOfKey::operator()(const EntryKey& key) const {
+  uint64_t job = 0;
+  memcpy(&job, key.job.bytes.data(), sizeof(job));
+  const uint64_t groups = uint64_t{key.first_group} << 32 | key.num_groups;
+  return Mix64(Mix64(job ^ key.step) ^ (uint64_t{key.part} << 32 | key.rank) ^ Mix64(groups));
+}
+
 PlanCache::EntryKey PlanCache::KeyOf(const Job& job, const PartKey& key) {
-  if (key.part == 0) return {job.digest, key.step, 0, key.rank, 0, 0};
-  return {job.digest, key.step, key.part, 0, key.first_group, key.num_groups};
+  if (key.part == 0) return {key.step, 0, key.rank, 0, 0, job.digest};
+  return {key.step, key.part, 0, key.first_group, key.num_groups, job.digest};
 }
 
 void PlanCache::Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready ready) {
@@ -107,6 +121,21 @@ void PlanCache::Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready r
   }
   const absl::StatusOr<Part> stopped = Error(absl::StatusCode::kUnavailable, "the server is stopping");
   for (const Waiter& waiter : waiters) waiter.ready(stopped);
+}
+
+PlanCache::Found PlanCache::Look(const Job& job, const PartKey& key, const PartKey* ahead) {
+  const size_t rank = key.part == 0 ? 0 : key.rank;  // in the entry
+  const EntryKey entry_key = KeyOf(job, key);
+  Found found;
+  MutexLock lock(&mutex_);
+  const auto it = entries_.find(entry_key);
+  if (it != entries_.end() && it->second.made && rank < it->second.parts.size()) {
+    ++counters_.hits;
+    uses_.splice(uses_.begin(), uses_, it->second.use);
+    found.part = it->second.parts[rank];
+  }
+  found.ahead_known = ahead == nullptr || entries_.count(KeyOf(job, *ahead)) > 0;
+  return found;
 }
 
 void PlanCache::Prefetch(const std::shared_ptr<Job>& job, const PartKey& key) {
@@ -158,7 +187,7 @@ void PlanCache::EvictTo(uint64_t capacity) {
 void PlanCache::Forget(const Digest& job) {
   MutexLock lock(&mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
-    if (std::get<0>(it->first) != job || !it->second.made) {
+    if (it->first.job != job || !it->second.made) {
       ++it;
       continue;
     }

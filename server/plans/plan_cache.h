@@ -7,9 +7,8 @@
 #include <atomic>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -48,6 +47,12 @@ class PlanCache {
   // Calls `ready` once: before returning when the part is there, else on a worker thread. UNAVAILABLE when
   // the pool has stopped; else the planner's errors (OUT_OF_RANGE and so on), which are not cached.
   void Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready ready);
+  struct Found {
+    Part part;                 // null: not there
+    bool ahead_known = false;  // there or being made
+  };
+  // Looks without asking for anything to be made: for `key` and, if given, for the one that comes next.
+  Found Look(const Job& job, const PartKey& key, const PartKey* ahead);
   // Gets a part into the cache.
   void Prefetch(const std::shared_ptr<Job>& job, const PartKey& key);
   void Forget(const Digest& job);
@@ -56,8 +61,18 @@ class PlanCache {
   uint64_t capacity_bytes() const { return capacity_bytes_; }
 
  private:
-  // job, step, part, rank (a micro-batch: all, so 0), first_group, num_groups.
-  using EntryKey = std::tuple<Digest, uint64_t, uint32_t, uint32_t, uint32_t, uint32_t>;
+  struct EntryKey {
+    uint64_t step = 0;
+    uint32_t part = 0;
+    uint32_t rank = 0;  // of a micro-batch: all, so 0
+    uint32_t first_group = 0;
+    uint32_t num_groups = 0;
+    Digest job;
+    bool operator==(const EntryKey& other) const;
+  };
+  struct HashOfKey {
+    size_t operator()(const EntryKey& key) const;
+  };
   using PartsByRank = std::vector<Part>;
   struct Waiter {
     uint32_t rank;
@@ -78,7 +93,7 @@ class PlanCache {
   const uint64_t capacity_bytes_;
   WorkerPool* const workers_;
   mutable Mutex mutex_;
-  std::map<EntryKey, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<EntryKey, Entry, HashOfKey> entries_ ABSL_GUARDED_BY(mutex_);
   std::list<EntryKey> uses_ ABSL_GUARDED_BY(mutex_);  // most recent first
   PlanCacheCounters counters_ ABSL_GUARDED_BY(mutex_);
 };

@@ -173,6 +173,7 @@ int ArtefactRegistry::MarkChangedTables() {
     for (auto& [digest, entry] : tables_) {
       if (!entry.damage.empty() || mapping.path.rfind(entry.artefact.path + "/", 0) != 0) continue;
       entry.damage = mapping.why;
+      any_damage_ = true;
       ++marked;
     }
   }
@@ -182,10 +183,13 @@ int ArtefactRegistry::MarkChangedTables() {
 void ArtefactRegistry::MarkDamaged(const Digest& table, const std::string& why) {
   MutexLock lock(&mutex_);
   const auto it = tables_.find(table);
-  if (it != tables_.end()) it->second.damage = why;
+  if (it == tables_.end()) return;
+  it->second.damage = why;
+  any_damage_ = true;
 }
 
 std::string ArtefactRegistry::DamageOf(const Digest& table) const {
+  if (!any_damage_) return "";  // no stream waits for who walks the roots or opens a table
   MutexLock lock(&mutex_);
   const auto it = tables_.find(table);
   return it == tables_.end() ? "" : it->second.damage;

@@ -3,6 +3,7 @@
 #ifndef GROUTER_SERVER_REGISTRY_ARTEFACT_REGISTRY_H_
 #define GROUTER_SERVER_REGISTRY_ARTEFACT_REGISTRY_H_
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -98,6 +99,7 @@ class ArtefactRegistry {
 
   const std::vector<std::string> roots_;
   GuardedFiles files_;
+  std::atomic<bool> any_damage_{false};  // a table was marked once
   mutable Mutex mutex_;
   Entries<RoutingTable> tables_ ABSL_GUARDED_BY(mutex_);
   Entries<PlacementSchedule> schedules_ ABSL_GUARDED_BY(mutex_);

@@ -25,6 +25,14 @@ PartKey PlanFeed::KeyAt(const PartCursor& cursor) const {
 absl::StatusOr<PlanCache::Part> PlanFeed::Current() {
   if (part_ != nullptr) return part_;
   if (!fetching_) {
+    PartCursor next = cursor_;
+    next.Advance();
+    const PartKey ahead = KeyAt(next);
+    const PlanCache::Found found = cache_->Look(*job_, KeyAt(cursor_), next.done() ? nullptr : &ahead);
+    if (found.part != nullptr) {
+      if (!found.ahead_known) cache_->Prefetch(job_, ahead);
+      return Take(found.part);
+    }
     fetching_ = true;
     cache_->Get(job_, KeyAt(cursor_), [weak = weak_from_this()](const absl::StatusOr<PlanCache::Part>& part) {
       const std::shared_ptr<PlanFeed> feed = weak.lock();
@@ -46,15 +54,19 @@ absl::StatusOr<PlanCache::Part> PlanFeed::Current() {
   if (!fetched.has_value()) return PlanCache::Part();
   fetching_ = false;
   GROUTER_RETURN_IF_ERROR(fetched->status());
-  part_ = std::move(**fetched);
-  if (offset_ > part_->num_bytes) {
-    return Error(absl::StatusCode::kOutOfRange,
-                 absl::StrCat("payload offset past the end; the part has ", part_->num_bytes, " bytes"),
-                 absl::StrCat("step ", cursor_.step()));
-  }
   PartCursor ahead = cursor_;
   ahead.Advance();
   if (!ahead.done()) cache_->Prefetch(job_, KeyAt(ahead));
+  return Take(**fetched);
+}
+
+absl::StatusOr<PlanCache::Part> PlanFeed::Take(PlanCache::Part part) {
+  if (offset_ > part->num_bytes) {
+    return Error(absl::StatusCode::kOutOfRange,
+                 absl::StrCat("payload offset past the end; the part has ", part->num_bytes, " bytes"),
+                 absl::StrCat("step ", cursor_.step()));
+  }
+  part_ = std::move(part);
   return part_;
 }
 

@@ -55,6 +55,8 @@ class PlanFeed : public std::enable_shared_from_this<PlanFeed> {
  private:
   // Starts fetching the current part, or takes it when it has come. Null: not yet.
   absl::StatusOr<PlanCache::Part> Current();
+  // Makes `part` the one being sent. OUT_OF_RANGE when sending was to begin past its end.
+  absl::StatusOr<PlanCache::Part> Take(PlanCache::Part part);
   PartKey KeyAt(const PartCursor& cursor) const;
 
   const std::shared_ptr<Job> job_;

@@ -6,9 +6,10 @@ import time
 
 import grpc
 
-from grouter.v1 import plan_pb2, plan_service_pb2, plan_service_pb2_grpc
+from grouter.v1 import plan_pb2, plan_service_pb2
 from grouter_client.credentials import open_channel
 from grouter_client.decode import decode_micro_batch, decode_step
+from grouter_client.frames import PartReader, read_frames
 
 MIN_GRANT_BYTES = 1 << 20
 FINAL_CODES = (
@@ -33,15 +34,23 @@ class Step:
 def get_plan(server, job_digest, step, rank, timeout_s=10.0, credentials=None):
     """One step's plan by key. Raises grpc.RpcError."""
     with open_channel(server, credentials) as channel:
-        stub = plan_service_pb2_grpc.PlanServiceStub(channel)
+        # Without a deserializer a response is its bytes, whose frames are read where they lie.
+        call = channel.unary_stream(
+            "/grouter.v1.PlanService/GetPlan",
+            request_serializer=plan_service_pb2.GetPlanRequest.SerializeToString,
+        )
         request = plan_service_pb2.GetPlanRequest(job_digest=job_digest, step=step, rank=rank)
-        parts = {}
-        for response in stub.GetPlan(request, timeout=timeout_s):
-            for frame in response.frames:
-                key = frame.position.micro_batch + 1 if frame.position.HasField("micro_batch") else 0
-                parts.setdefault(key, bytearray()).extend(frame.data)
-    micro_batches = [decode_micro_batch(bytes(parts[key])) for key in sorted(parts) if key > 0]
-    return Step(decode_step(bytes(parts[0])), micro_batches)
+        part, micro_batches, parts = None, [], PartReader()
+        for message in call(request, timeout=timeout_s):
+            for frame in read_frames(message):
+                payload = parts.add(frame)
+                if payload is None:
+                    continue
+                if frame.micro_batch is None:
+                    part = decode_step(payload)
+                else:
+                    micro_batches.append(decode_micro_batch(payload))
+    return Step(part, micro_batches)
 
 
 class PlanStream:
@@ -84,7 +93,10 @@ class PlanStream:
     def _open(self):
         self.close()
         self._channel = open_channel(self._servers[self._server], self._credentials)
-        stub = plan_service_pb2_grpc.PlanServiceStub(self._channel)
+        stream_plans = self._channel.stream_stream(
+            "/grouter.v1.PlanService/StreamPlans",
+            request_serializer=plan_service_pb2.StreamPlansRequest.SerializeToString,
+        )
         requests = queue.SimpleQueue()
         first = plan_pb2.PlanPosition(step=self._step)
         opening = plan_service_pb2.OpenPlanStream(job_digest=self._job_digest, rank=self._rank, first=first)
@@ -92,7 +104,7 @@ class PlanStream:
         self._requests = requests
         self._received = 0
         self._granted = self._window
-        self._call = stub.StreamPlans(iter(requests.get, None))
+        self._call = stream_plans(iter(requests.get, None))
 
     def __iter__(self):
         deadline = time.monotonic() + self._server_timeout_s
@@ -120,26 +132,20 @@ class PlanStream:
         return plan_service_pb2.StreamPlansRequest(progress=progress)
 
     def _steps(self):
-        part, micro_batches, payload = None, [], bytearray()
-        for response in self._call:
-            for frame in response.frames:
-                position = frame.position
-                if (
-                    not position.HasField("micro_batch")
-                    and position.payload_offset_bytes == 0
-                    and part is not None
-                ):
+        part, micro_batches, parts = None, [], PartReader()
+        for message in self._call:
+            for frame in read_frames(message):
+                if frame.micro_batch is None and frame.payload_offset_bytes == 0 and part is not None:
                     yield Step(part, micro_batches)
                     part, micro_batches = None, []
-                payload.extend(frame.data)
                 self._received += len(frame.data)
-                if len(payload) < frame.payload_bytes:
+                payload = parts.add(frame)
+                if payload is None:
                     continue
-                if position.HasField("micro_batch"):
-                    micro_batches.append(decode_micro_batch(bytes(payload)))
+                if frame.micro_batch is None:
+                    part = decode_step(payload)
                 else:
-                    part = decode_step(bytes(payload))
-                payload.clear()
+                    micro_batches.append(decode_micro_batch(payload))
             if self._received + self._window >= self._granted + self._window // 8:
                 self._granted = self._received + self._window
                 self._requests.put(plan_service_pb2.StreamPlansRequest(granted_payload_bytes=self._granted))

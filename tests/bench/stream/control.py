@@ -5,7 +5,7 @@ from processes import run
 
 
 def measure(area, programs):
-    seconds = 2 if area.quick else 5
+    seconds = 1 if area.quick else 3
     job = programs.make_job(1, 1 << 20, 64)
     with programs.serve(job) as ours, programs.serve_raw(job) as raw:
         programs.load(ours, job, 1, 1)

@@ -20,7 +20,8 @@ def make_stubs(folder):
     names = sorted(os.listdir(os.path.join(proto, "grouter/v1")))
     files = [f"grouter/v1/{name}" for name in names if name.endswith(".proto")]
     subprocess.run(["protoc", f"-I{proto}", f"--python_out={folder}", *files], check=True)
-    return dict(os.environ, PYTHONPATH=folder)
+    client = os.path.join(rows.ROOT, "client/python")
+    return dict(os.environ, PYTHONPATH=f"{folder}:{client}")
 
 
 def measure(area, programs):

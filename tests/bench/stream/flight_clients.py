@@ -25,6 +25,7 @@ def take_flight(address, number, plans, plan_bytes, digest):
 def take_grouter(address, number, plans, plan_bytes, digest):
     import grpc
     from grouter.v1 import plan_service_pb2
+    from grouter_client.frames import read_frames
 
     options = [("grpc.use_local_subchannel_pool", 1)]
     taken = crc = 0
@@ -32,14 +33,13 @@ def take_grouter(address, number, plans, plan_bytes, digest):
         call = channel.stream_stream(
             "/grouter.v1.PlanService/StreamPlans",
             request_serializer=plan_service_pb2.StreamPlansRequest.SerializeToString,
-            response_deserializer=plan_service_pb2.StreamPlansResponse.FromString,
         )
         while taken < plans * plan_bytes:
             request = plan_service_pb2.StreamPlansRequest(granted_payload_bytes=1 << 50)
             request.open.job_digest = digest
             request.open.rank = number
-            for response in call(iter([request])):
-                for frame in response.frames:
+            for message in call(iter([request])):
+                for frame in read_frames(message):
                     crc = zlib.crc32(frame.data, crc)
                     taken += len(frame.data)
                 if taken >= plans * plan_bytes:

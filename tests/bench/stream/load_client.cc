@@ -1,13 +1,17 @@
 // Many trainers in one process: each a connection and a plan stream of its own, against any server that
 // speaks StreamPlans (grouter_server, bare_grpc_server).
 //
-//   load_client --address A --plan-bytes B --streams N --seconds S [--digest D] [--register FILE] [--steps T]
+//   load_client --address A --plan-bytes B --streams N --seconds S [--digest D --register FILE]
+//               [--ranks R]         stream i takes the plans of rank i mod R
+//               [--checksums FILE]  of make_job: what is received is compared with them
+//               [--warm P]          each stream first takes P plans that do not count
 //               [--window W]        closed loop: W plans are asked for and not yet here
 //               [--rate R]          open loop: R plans a second each, timed from when each should be asked
 //               for
 //               [--idle]            the streams open with no use made of them; prints, then waits for its
 //               input
-// Prints {"plans", "bytes", "seconds", "p50_ms", "p99_ms", "crc"}. Every payload byte goes through a CRC32C.
+// Prints {"plans", "bytes", "seconds", "p50_ms", "p99_ms", "crc", "checked"}. Every payload byte goes through
+// a CRC32C; `checked` parts of plans had the one that the embedded planner's have.
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +21,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "grouter/v1/catalog_service.grpc.pb.h"
@@ -39,7 +45,9 @@ struct Options {
   std::string address, digest, request;
   uint64_t plan_bytes = 0;
   uint32_t streams = 1;
-  uint64_t num_steps = 0;  // a stream that ends begins again; 0: it never ends
+  uint32_t ranks = 0;  // 0: each stream has its own
+  uint64_t warm_plans = 0;
+  std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint32_t> checksums;  // rank, step, part
   double seconds = 1;
   uint32_t window = 8;
   double rate = 0;  // plans a second of each stream; 0: closed loop
@@ -49,7 +57,8 @@ struct Options {
 // What all streams add to.
 struct Totals {
   uint64_t bytes = 0;
-  uint32_t crc = 0;
+  uint32_t crc = 0;  // of all parts' checksums
+  uint64_t checked = 0;
   bool counting = false;
   std::vector<float> latencies_ms;
 };
@@ -85,6 +94,7 @@ class Stream {
   }
   bool ended() const { return ended_; }
   bool opened() const { return opened_; }
+  bool warm() const { return total_received_ >= options_.warm_plans * options_.plan_bytes; }
 
  private:
   void Open() {
@@ -107,7 +117,7 @@ class Stream {
     opened_ = live_ = true;
     v1::StreamPlansRequest request;
     request.mutable_open()->set_job_digest(options_.digest);
-    request.mutable_open()->set_rank(options_.digest.empty() ? 0 : number_);
+    request.mutable_open()->set_rank(options_.digest.empty() ? 0 : rank());
     request.set_granted_payload_bytes(granted_);
     Write(request);
     call_->Read(&incoming_, &read_);
@@ -118,16 +128,17 @@ class Stream {
       call_->Finish(&status_, &finish_);
       return;
     }
-    uint64_t size = 0;
+    FrameHeader frame;
     const absl::Status read = ReadFrames(&incoming_, [&](const FrameHeader& header) -> absl::StatusOr<char*> {
-      totals_->crc = Crc32c(place_.data(), size, totals_->crc);
-      size = header.data_bytes;
-      received_ += size;
-      if (totals_->counting) totals_->bytes += size;
+      Sum(frame);
+      frame = header;
+      received_ += header.data_bytes;
+      total_received_ += header.data_bytes;
+      if (totals_->counting) totals_->bytes += header.data_bytes;
       return place_.data();
     });
     GROUTER_CHECK(read.ok());
-    totals_->crc = Crc32c(place_.data(), size, totals_->crc);
+    Sum(frame);
     if (options_.rate == 0) {
       Grant(std::max(granted_, received_ + options_.window * options_.plan_bytes));
     } else {
@@ -140,6 +151,23 @@ class Stream {
     }
     call_->Read(&incoming_, &read_);
   }
+  // Of the frame that lies in place_; at a part's end the checksum is compared.
+  void Sum(const FrameHeader& frame) {
+    if (frame.data_bytes == 0) return;
+    if (frame.payload_offset == 0) part_crc_ = 0;
+    part_crc_ = Crc32c(place_.data(), frame.data_bytes, part_crc_);
+    if (frame.payload_offset + frame.data_bytes < frame.payload_bytes) return;
+    totals_->crc ^= part_crc_;
+    const auto expected = options_.checksums.find({rank(), frame.step, frame.part});
+    if (expected == options_.checksums.end()) return;
+    if (part_crc_ != expected->second) {
+      fprintf(stderr, "rank %u, step %llu, part %u is not the planner's\n", rank(),
+              static_cast<unsigned long long>(frame.step), frame.part);
+      _exit(1);
+    }
+    ++totals_->checked;
+  }
+  uint32_t rank() const { return options_.ranks == 0 ? number_ : number_ % options_.ranks; }
   void Written(bool ok) {
     writing_ = false;
     if (finished_) return End();
@@ -192,7 +220,8 @@ class Stream {
   std::vector<char> place_;
   grpc::ByteBuffer incoming_;
   grpc::Status status_;
-  uint64_t received_ = 0, granted_ = 0, told_ = 0, untimed_ = 0, asked_ = 0;
+  uint64_t received_ = 0, granted_ = 0, told_ = 0, untimed_ = 0, asked_ = 0, total_received_ = 0;
+  uint32_t part_crc_ = 0;
   bool writing_ = false, opened_ = false, live_ = false, stopping_ = false, finished_ = false, ended_ = false;
   std::deque<Clock::time_point> due_;
   Clock::time_point next_due_;
@@ -211,6 +240,7 @@ class Load {
 
   int Run() {
     ServeWhile([&] { return !All(&Stream::opened); });
+    ServeWhile([&] { return !All(&Stream::warm); });
     Serve(Clock::now() + std::chrono::milliseconds(300));  // the first window, caches
     if (options_.idle) {
       printf("{\"streams\": %u}\n", options_.streams);
@@ -279,7 +309,8 @@ class Load {
     printf("{\"plans\": %.3f, \"bytes\": %llu, \"seconds\": %.6f, \"p50_ms\": %.4f, \"p99_ms\": %.4f, ",
            static_cast<double>(totals_.bytes) / options_.plan_bytes,
            static_cast<unsigned long long>(totals_.bytes), seconds, p50, p99);
-    printf("\"timed\": %zu, \"crc\": %u}\n", late.size(), totals_.crc);
+    printf("\"timed\": %zu, \"crc\": %u, \"checked\": %llu}\n", late.size(), totals_.crc,
+           static_cast<unsigned long long>(totals_.checked));
     fflush(stdout);
   }
 
@@ -304,6 +335,16 @@ void Register(const Options& options) {
   GROUTER_CHECK(status.ok());
 }
 
+void ReadChecksums(const std::string& path, Options* options) {
+  const absl::StatusOr<std::string> lines = FileSystem::Local().ReadFile(path);
+  GROUTER_CHECK(lines.ok());
+  std::istringstream in(*lines);
+  uint64_t step = 0;
+  for (uint32_t rank = 0, part = 0, crc = 0; in >> rank >> step >> part >> crc;) {
+    options->checksums[{rank, step, part}] = crc;
+  }
+}
+
 int Main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
@@ -320,6 +361,9 @@ int Main(int argc, char** argv) {
     if (name == "--plan-bytes") options.plan_bytes = std::stoull(value);
     if (name == "--streams") options.streams = static_cast<uint32_t>(std::stoul(value));
     if (name == "--seconds") options.seconds = std::stod(value);
+    if (name == "--ranks") options.ranks = static_cast<uint32_t>(std::stoul(value));
+    if (name == "--warm") options.warm_plans = std::stoull(value);
+    if (name == "--checksums") ReadChecksums(value, &options);
     if (name == "--window") options.window = static_cast<uint32_t>(std::stoul(value));
     if (name == "--rate") options.rate = std::stod(value);
   }

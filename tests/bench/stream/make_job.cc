@@ -1,10 +1,15 @@
 // Makes a served root: make_job RANKS PLAN_BYTES STEPS [TABLE_BYTES]. Prints one JSON object: root,
-// digest, plan_bytes (step part and micro-batch of rank 0), request (a file with the RegisterJobRequest).
+// digest, plan_bytes (step part and micro-batch of rank 0), request (a file with the RegisterJobRequest),
+// checksums (a file with lines "rank step part crc32c": what the embedded planner makes for some ranks and
+// steps).
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "grouter/v1/catalog_service.pb.h"
+#include "io/digest.h"
 #include "io/error.h"
 #include "io/file.h"
 #include "proto/codec.h"
@@ -16,6 +21,24 @@ uint64_t PlanBytes(const grouter::testing::ServedJob& job) {
   const auto source = job.Local(0);
   return grouter::testing::StepBytes(source.get(), 0).size() +
          grouter::testing::MicroBatchBytes(source.get(), 0, 0).size();
+}
+
+std::string Checksums(const grouter::testing::ServedJob& job, const grouter::StreamJobOptions& options) {
+  constexpr uint32_t kRanks = 4;
+  constexpr uint64_t kSteps = 16;
+  std::string lines;
+  for (uint32_t rank = 0; rank < std::min(kRanks, options.num_ranks); ++rank) {
+    const auto source = job.Local(rank);
+    for (uint64_t step = 0; step < std::min(kSteps, options.num_steps); ++step) {
+      const std::string parts[] = {grouter::testing::StepBytes(source.get(), step),
+                                   grouter::testing::MicroBatchBytes(source.get(), step, 0)};
+      for (int part = 0; part < 2; ++part) {
+        absl::StrAppend(&lines, rank, " ", step, " ", part, " ",
+                        grouter::Crc32c(parts[part].data(), parts[part].size(), 0), "\n");
+      }
+    }
+  }
+  return lines;
 }
 
 }  // namespace
@@ -40,8 +63,11 @@ int main(int argc, char** argv) {
   *request.mutable_spec() = ToWire(job.spec);
   const std::string file = JoinPath(job.root, "register");
   GROUTER_CHECK(WriteFileAtomically(FileSystem::Local(), file, request.SerializeAsString()).ok());
-  printf("{\"root\": \"%s\", \"digest\": \"%s\", \"plan_bytes\": %llu, \"request\": \"%s\"}\n",
+  const std::string checksums = JoinPath(job.root, "checksums");
+  GROUTER_CHECK(WriteFileAtomically(FileSystem::Local(), checksums, Checksums(job, options)).ok());
+  printf("{\"root\": \"%s\", \"digest\": \"%s\", \"plan_bytes\": %llu, \"request\": \"%s\", ",
          job.root.c_str(), job.spec.digest().Hex().c_str(), static_cast<unsigned long long>(PlanBytes(job)),
          file.c_str());
+  printf("\"checksums\": \"%s\", \"ranks\": %u}\n", checksums.c_str(), options.num_ranks);
   return 0;
 }

@@ -101,11 +101,19 @@ class Programs:
         command += ["--plan-bytes", job["plan_bytes"], "--streams", streams, "--seconds", seconds]
         if planned:
             command += ["--digest", job["digest"], "--register", job["request"]]
+            command += ["--checksums", job["checksums"], "--ranks", job["ranks"]]
         return [str(word) for word in command]
 
     def load(self, server, job, streams, seconds, *more, planned=True):
         """The load client against a server of plans (planned) or of static bytes."""
-        return run(*self._load_command(server, job, streams, seconds, planned), *more)
+        result = run(*self._load_command(server, job, streams, seconds, planned), *more)
+        if planned and not result["checked"]:
+            raise RuntimeError("no plan was compared with the embedded planner's")
+        return result
+
+    def warm(self, server, job, plans):
+        """Has a server make so many plans of each rank: the next load finds them, as its peers find their bytes."""
+        self.load(server, job, job["ranks"], 0.1, "--warm", plans)
 
     def load_raw(self, server, job, streams, seconds):
         return run(self.path("raw_load"), "load", server.address, job["plan_bytes"], streams, seconds)

@@ -6,6 +6,8 @@ import rows
 from processes import run
 
 WINDOW = 2
+# case: milliseconds of a step, steps of a round, steps of a quick one
+CASES = {"50 ms": (50, 60, 20), "200 ms": (200, 20, 10)}
 
 
 def wait_for_plans(programs, address, job, step_ms, steps, depth):
@@ -13,12 +15,12 @@ def wait_for_plans(programs, address, job, step_ms, steps, depth):
 
 
 def measure(area, programs):
-    steps = 20 if area.quick else 60
-    rounds = 3 if area.quick else 5
+    rounds = 3 if area.quick else 9
     job = programs.make_job(1, 1 << 20, 4000)
     with programs.serve(job) as server:
         programs.load(server, job, 1, 0.2)
-        for step_ms in (50, 200):
+        for case, (step_ms, full, quick) in CASES.items():
+            steps = quick if area.quick else full
 
             def ahead(_):
                 result = wait_for_plans(programs, server.address, job, step_ms, steps, WINDOW)
@@ -31,7 +33,7 @@ def measure(area, programs):
             ours, peer = rows.interleaved(rounds, ahead, on_demand)
             area.add(
                 "plan_stall",
-                f"{step_ms} ms",
+                case,
                 "% of the step",
                 "lower",
                 ours,
@@ -42,6 +44,7 @@ def measure(area, programs):
     # The server is killed and started again at its port while the trainer runs; a step is lost when the trainer
     # waited longer than one for a plan.
     lost = []
+    steps = 10 if area.quick else 20
     for _ in range(rounds):
         server = programs.serve(job)
         restarted = []

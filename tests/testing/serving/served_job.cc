@@ -78,6 +78,7 @@ ServedJob MakeServedJob(const ServedJobOptions& options) {
   table.lengths.assign(options.num_samples, options.sample_length);
   table.seed = options.seed;
   table.num_shards = 2;
+  table.distinct_samples = options.distinct_samples;
   Must(FileSystem::Local().MakeFolders(job.table_path));
   job.tables.push_back(MakeRandomTable(table, job.table_path));
 

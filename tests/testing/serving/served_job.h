@@ -28,7 +28,8 @@ struct ServedJobOptions {
   uint32_t num_micro_batches = 2;
   uint32_t num_chunks = 2;
   uint64_t num_steps = 6;
-  uint64_t second_epoch_at = 3;  // step of another placement epoch; 0: one epoch
+  uint64_t second_epoch_at = 3;   // step of another placement epoch; 0: one epoch
+  uint64_t distinct_samples = 0;  // as of RandomTableOptions
 };
 
 struct ServedJob {

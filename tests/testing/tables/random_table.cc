@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "io/coding.h"
@@ -98,11 +99,15 @@ absl::Status WriteRandomShard(const RandomTableOptions& options, std::shared_ptr
   build.first_sample = first;
   build.num_samples = count;
   GROUTER_ASSIGN_OR_RETURN(std::unique_ptr<TableBuilder> builder, TableBuilder::Create(build, files));
+  std::map<uint64_t, std::vector<RouteBuffer>> kept;  // with distinct_samples
   for (uint64_t sample = first; sample < first + count; ++sample) {
-    std::vector<RouteBuffer> buffers;
+    if (options.distinct_samples == 0) kept.clear();
+    const uint64_t as = options.distinct_samples == 0 ? sample : sample % options.distinct_samples;
+    std::vector<RouteBuffer>& buffers = kept[as];
     std::vector<RouteView> views;
-    for (uint32_t group = 0; group < options.header.num_layer_groups; ++group) {
-      buffers.push_back(RandomRoutes(options, sample, group));
+    for (uint32_t group = static_cast<uint32_t>(buffers.size()); group < options.header.num_layer_groups;
+         ++group) {
+      buffers.push_back(RandomRoutes(options, as, group));
     }
     for (const RouteBuffer& buffer : buffers) views.push_back(buffer.view());
     GROUTER_RETURN_IF_ERROR(builder->AddSample(views));
