@@ -32,6 +32,10 @@ class CpuKernelsImpl : public Kernels {
   void UnpackPairGradients(const UnpackPairGradientsArgs& args) const override {
     cpu::UnpackPairGradients(args);
   }
+  void RelayPairs(const RelayPairsArgs& args) const override { cpu::RelayPairs(args); }
+  void RelayPairGradients(const RelayPairGradientsArgs& args) const override {
+    cpu::RelayPairGradients(args);
+  }
   void DecideUpdate(const DecideUpdateArgs& args) const override { cpu::DecideUpdate(args); }
   void AdamW(const AdamWArgs& args) const override { cpu::AdamW(args); }
   void Add(int64_t size, const float* x, float* y) const override { cpu::Add(size, x, y); }

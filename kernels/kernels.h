@@ -211,6 +211,41 @@ struct UnpackPairGradientsArgs {
   float* dweights = nullptr;
 };
 
+// Rows that a relay received for its block note pairs of several ranks, each rank's beside each other; rank q
+// of the block has the block's slots [first_slot[q], first_slot[q + 1]). Finds the rows to forward, by rank,
+// then by row, and writes their notes: the pairs of that rank, with its own slots. Where the rows do not note
+// what `first_row` announces, *mismatch becomes 1, and what is missing reads as row 0 without pairs.
+struct RelayPairsArgs {
+  int64_t num_rows = 0;
+  int64_t row_pairs = 0;
+  int64_t row_stride = 0;
+  int64_t num_ranks = 0;                 // of the block
+  const uint32_t* first_slot = nullptr;  // [ranks + 1]
+  const uint32_t* first_row = nullptr;   // [ranks + 1] of each rank among the F rows to forward
+  const float* notes = nullptr;
+  int64_t out_pairs = 0;
+  int64_t out_stride = 0;
+  float* out_notes = nullptr;   // of F rows
+  uint32_t* scratch = nullptr;  // [ranks]
+  int32_t* row = nullptr;       // [F]
+  int32_t* column = nullptr;    // [F] row * row_pairs + place of the first pair
+  int32_t* count = nullptr;     // [F] pairs
+  int32_t* mismatch = nullptr;  // one number
+};
+
+// Brings the gradients of gate weights from forwarded rows' notes back to those of the rows they came from.
+struct RelayPairGradientsArgs {
+  int64_t num_rows = 0;  // F
+  int64_t row_pairs = 0;
+  int64_t from_stride = 0;
+  int64_t to_stride = 0;
+  const int32_t* row = nullptr;     // [F] as forwarded
+  const int32_t* column = nullptr;  // [F]
+  const int32_t* count = nullptr;   // [F]
+  const float* from = nullptr;      // notes of F rows
+  float* to = nullptr;
+};
+
 // What a step's sums say about its update; lies where the sums lie, so that nobody waits for it.
 struct UpdateDecision {
   int64_t num_updates = 0;  // AdamW's t, this one included
@@ -269,6 +304,8 @@ class Kernels {
   virtual void SortPairs(const SortPairsArgs& args) const = 0;
   virtual void PackPairGradients(const PackPairGradientsArgs& args) const = 0;
   virtual void UnpackPairGradients(const UnpackPairGradientsArgs& args) const = 0;
+  virtual void RelayPairs(const RelayPairsArgs& args) const = 0;
+  virtual void RelayPairGradients(const RelayPairGradientsArgs& args) const = 0;
   virtual void DecideUpdate(const DecideUpdateArgs& args) const = 0;
   virtual void AdamW(const AdamWArgs& args) const = 0;
   // y += x.

@@ -10,6 +10,8 @@ void PackPairs(const PackPairsArgs& args);
 void SortPairs(const SortPairsArgs& args);
 void PackPairGradients(const PackPairGradientsArgs& args);
 void UnpackPairGradients(const UnpackPairGradientsArgs& args);
+void RelayPairs(const RelayPairsArgs& args);
+void RelayPairGradients(const RelayPairGradientsArgs& args);
 
 }  // namespace grouter::cpu
 

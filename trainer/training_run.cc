@@ -138,7 +138,6 @@ absl::Status Run::CheckJob(const JobSpec& spec, absl::string_view name) const {
         name, "start as many trainers as the job's topology has ranks, or make another job");
   }
   if (learned()) return absl::OkStatus();
-  GROUTER_RETURN_IF_ERROR(CheckProtocol(job.protocol));
   if (job.model.layer_group_of_layer.size() != config_.model.num_hidden_layers ||
       job.model.hidden_size != config_.model.hidden_size) {
     return Error(absl::StatusCode::kFailedPrecondition,
@@ -234,8 +233,10 @@ absl::Status Run::MakeModel() {
   options.layer_group_of_layer = layer_group_of_layer_;
   options.learned.balance_coefficient = static_cast<float>(config_.balance_coefficient);
   options.learned.z_coefficient = static_cast<float>(config_.z_coefficient);
-  options.learned.num_chunks = config_.train.job.empty() ? config_.batch.num_chunks : job.batch.num_chunks;
-  options.learned.protocol = job.protocol;
+  LiveDispatch& live = options.learned.dispatch;
+  live.num_chunks = config_.train.job.empty() ? config_.batch.num_chunks : job.batch.num_chunks;
+  live.protocol = job.protocol;
+  live.blocks = EpGroupsOf(job.topology, ep_size_)[world_.rank() / ep_size_];
   options.learned.placement = &placement_[0];
   options.learned.ep_group = ep_group_.get();
   options.learned.world = &world_;

@@ -58,6 +58,12 @@ class CudaKernelsImpl : public CudaKernels {
   void UnpackPairGradients(const UnpackPairGradientsArgs& args) const override {
     Note("UnpackPairGradients", cuda::UnpackPairGradients(args, stream_));
   }
+  void RelayPairs(const RelayPairsArgs& args) const override {
+    Note("RelayPairs", cuda::RelayPairs(args, stream_));
+  }
+  void RelayPairGradients(const RelayPairGradientsArgs& args) const override {
+    Note("RelayPairGradients", cuda::RelayPairGradients(args, stream_));
+  }
   void DecideUpdate(const DecideUpdateArgs& args) const override {
     Note("DecideUpdate", cuda::DecideUpdate(args, stream_));
   }

@@ -36,6 +36,8 @@ int PackPairs(const PackPairsArgs& args, CUstream_st* stream);
 int SortPairs(const SortPairsArgs& args, CUstream_st* stream);
 int PackPairGradients(const PackPairGradientsArgs& args, CUstream_st* stream);
 int UnpackPairGradients(const UnpackPairGradientsArgs& args, CUstream_st* stream);
+int RelayPairs(const RelayPairsArgs& args, CUstream_st* stream);
+int RelayPairGradients(const RelayPairGradientsArgs& args, CUstream_st* stream);
 int DecideUpdate(const DecideUpdateArgs& args, CUstream_st* stream);
 int AdamW(const AdamWArgs& args, CUstream_st* stream);
 int Add(int64_t size, const float* x, float* y, CUstream_st* stream);

@@ -80,6 +80,78 @@ __global__ void UnpackPairGradientsKernel(UnpackPairGradientsArgs args) {
   }
 }
 
+// A block a rank: it reads all rows in order, a tile at a time, a thread a row.
+__global__ void RelayPairsKernel(RelayPairsArgs args) {
+  __shared__ int found[kRowThreads / kWarp];
+  const unsigned lane = threadIdx.x % kWarp;
+  const unsigned warp = threadIdx.x / kWarp;
+  const auto num_slots = static_cast<float>(args.first_slot[args.num_ranks]);
+  for (int64_t rank = blockIdx.x; rank < args.num_ranks; rank += gridDim.x) {
+    const auto first_slot = static_cast<float>(args.first_slot[rank]);
+    const auto end_slot = static_cast<float>(args.first_slot[rank + 1]);
+    int64_t next = args.first_row[rank];
+    const int64_t end = args.first_row[rank + 1];
+    for (int64_t tile = 0; tile < args.num_rows; tile += blockDim.x) {
+      const int64_t r = tile + threadIdx.x;
+      const float* slots = args.notes + r * args.row_stride;
+      int64_t first = 0;
+      int64_t count = 0;
+      for (int64_t j = 0; r < args.num_rows && j < args.row_pairs; ++j) {
+        if (rank == 0 && slots[j] >= num_slots) atomicOr(args.mismatch, 1);
+        if (!(slots[j] >= first_slot && slots[j] < end_slot)) continue;
+        if (count == 0) first = j;
+        ++count;
+      }
+      if (count > args.out_pairs) {
+        atomicOr(args.mismatch, 1);
+        count = 0;
+      }
+      const unsigned bits = __ballot_sync(kAllLanes, count > 0);
+      if (lane == 0) found[warp] = __popc(bits);
+      __syncthreads();
+      int64_t before = 0;
+      int64_t all = 0;
+      for (unsigned w = 0; w < kRowThreads / kWarp; ++w) {
+        if (w < warp) before += found[w];
+        all += found[w];
+      }
+      const int64_t at = next + before + __popc(bits & ((1u << lane) - 1u));
+      if (count > 0 && at < end) {
+        args.row[at] = static_cast<int32_t>(r);
+        args.column[at] = static_cast<int32_t>(r * args.row_pairs + first);
+        args.count[at] = static_cast<int32_t>(count);
+        float* out = args.out_notes + at * args.out_stride;
+        for (int64_t j = 0; j < args.out_pairs; ++j) {
+          out[j] = j < count ? slots[first + j] - first_slot : -1.0f;
+          out[args.out_pairs + j] = j < count ? slots[args.row_pairs + first + j] : 0.0f;
+        }
+      }
+      next += all;
+      __syncthreads();  // before the next tile's counts
+    }
+    if (next != end && threadIdx.x == 0) atomicOr(args.mismatch, 1);
+    for (int64_t at = next + threadIdx.x; at < end; at += blockDim.x) {
+      args.row[at] = 0;
+      args.column[at] = 0;
+      args.count[at] = 0;
+      float* out = args.out_notes + at * args.out_stride;
+      for (int64_t j = 0; j < args.out_pairs; ++j) {
+        out[j] = -1;
+        out[args.out_pairs + j] = 0;
+      }
+    }
+  }
+}
+
+// A thread a row.
+__global__ void RelayPairGradientsKernel(RelayPairGradientsArgs args) {
+  for (int64_t f = FirstElement(); f < args.num_rows; f += ElementStride()) {
+    const int64_t row = args.row[f];
+    float* to = args.to + row * args.to_stride + (args.column[f] - row * args.row_pairs);
+    for (int32_t j = 0; j < args.count[f]; ++j) to[j] = args.from[f * args.from_stride + j];
+  }
+}
+
 }  // namespace
 
 int PackPairs(const PackPairsArgs& args, CUstream_st* stream) {
@@ -96,6 +168,14 @@ int PackPairGradients(const PackPairGradientsArgs& args, CUstream_st* stream) {
 
 int UnpackPairGradients(const UnpackPairGradientsArgs& args, CUstream_st* stream) {
   return Launch(ThreadPerElement(args.num_rows), stream, UnpackPairGradientsKernel, args);
+}
+
+int RelayPairs(const RelayPairsArgs& args, CUstream_st* stream) {
+  return Launch(BlockPerRow(args.num_ranks), stream, RelayPairsKernel, args);
+}
+
+int RelayPairGradients(const RelayPairGradientsArgs& args, CUstream_st* stream) {
+  return Launch(ThreadPerElement(args.num_rows), stream, RelayPairGradientsKernel, args);
 }
 
 }  // namespace grouter::cuda

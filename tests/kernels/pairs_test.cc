@@ -69,5 +69,70 @@ TEST(PackPairs, NotesSlotsAndWeightsAndGradientsComeBackToTheirChoices) {
   EXPECT_EQ(dweights, (std::vector<float>{2, 1, 0, 0, 0, 3}));
 }
 
+// Rows of one number, then three pairs' slots and weights; the block's two ranks have slots 0-1 and 2-4.
+struct Relayed {
+  Relayed(const std::vector<float>& rows, int64_t num_rows, std::vector<uint32_t> first_row,
+          int64_t out_pairs = 2)
+      : row(first_row.back(), -1), column(row), count(row), out(row.size() * (1 + 2 * out_pairs), 9) {
+    RelayPairsArgs args;
+    args.num_rows = num_rows;
+    args.row_pairs = 3;
+    args.row_stride = 7;
+    args.num_ranks = 2;
+    args.first_slot = first_slot.data();
+    args.first_row = first_row.data();
+    args.notes = rows.data() + 1;
+    args.out_pairs = out_pairs;
+    args.out_stride = 1 + 2 * out_pairs;
+    args.out_notes = out.data() + 1;
+    args.scratch = scratch.data();
+    args.row = row.data();
+    args.column = column.data();
+    args.count = count.data();
+    args.mismatch = &mismatch;
+    cpu::RelayPairs(args);
+  }
+  const std::vector<uint32_t> first_slot = {0, 2, 5};
+  std::vector<uint32_t> scratch = {0, 0};
+  std::vector<int32_t> row, column, count;
+  std::vector<float> out;
+  int32_t mismatch = 0;
+};
+
+TEST(RelayPairs, ForwardsARowOnceToEachRankOfItsPairsWithThatRanksSlots) {
+  const std::vector<float> rows = {7,    1, 2, 4, 0.1f, 0.2f, 0.3f, 7,    3,    -1,  -1,
+                                   0.4f, 0, 0, 7, 0,    1,    2,    0.5f, 0.6f, 0.7f};
+  const Relayed relayed(rows, 3, {0, 2, 5});
+  EXPECT_EQ(relayed.mismatch, 0);
+  EXPECT_EQ(relayed.row, (std::vector<int32_t>{0, 2, 0, 1, 2}));
+  EXPECT_EQ(relayed.column, (std::vector<int32_t>{0, 6, 1, 3, 8}));
+  EXPECT_EQ(relayed.count, (std::vector<int32_t>{1, 2, 2, 1, 1}));
+  EXPECT_EQ(relayed.out, (std::vector<float>{9, 1, -1, 0.1f, 0,     //
+                                             9, 0, 1,  0.5f, 0.6f,  //
+                                             9, 0, 2,  0.2f, 0.3f,  //
+                                             9, 1, -1, 0.4f, 0,     //
+                                             9, 0, -1, 0.7f, 0}));
+
+  const std::vector<float> gradients = {9, 1, 0, 9, 2, 3, 9, 4, 5, 9, 6, 0, 9, 7, 0};
+  std::vector<float> back(3 * 4, 0);
+  cpu::RelayPairGradients({5, 3, 3, 4, relayed.row.data(), relayed.column.data(), relayed.count.data(),
+                           gradients.data() + 1, back.data() + 1});
+  EXPECT_EQ(back, (std::vector<float>{0, 1, 4, 5, 0, 6, 0, 0, 0, 2, 3, 7}));
+}
+
+TEST(RelayPairs, RowsThatBelieTheirAnnouncementAreMarkedAndLeavePlacesThatAreSafe) {
+  const std::vector<float> row = {7, 1, 2, 4, 0.1f, 0.2f, 0.3f}, unknown = {7, 0, 2, 5, 0.1f, 0.2f, 0.3f};
+  EXPECT_EQ(Relayed(row, 1, {0, 1, 2}).mismatch, 0);
+  EXPECT_EQ(Relayed(unknown, 1, {0, 1, 2}).mismatch, 1);
+  EXPECT_EQ(Relayed(row, 1, {0, 1, 2}, /*out_pairs=*/1).mismatch, 1);
+  for (const std::vector<uint32_t>& announced :
+       {std::vector<uint32_t>{0, 1, 1}, {0, 0, 1}, {0, 2, 3}, {0, 1, 4}, {0, 0, 0}}) {
+    const Relayed relayed(row, 1, announced);
+    EXPECT_EQ(relayed.mismatch, 1);
+    for (int32_t r : relayed.row) EXPECT_EQ(r, 0);
+    for (int32_t c : relayed.count) EXPECT_TRUE(c >= 0 && c <= 2);
+  }
+}
+
 }  // namespace
 }  // namespace grouter

@@ -67,7 +67,8 @@ TrainingSummary RunOk(const TrainerConfig& config, uint32_t world_size, const Ma
 }
 
 struct WorldShape {
-  uint32_t world_size, ep_size, samples_per_step, num_micro_batches, replicas;
+  uint32_t world_size, ep_size, num_micro_batches, replicas;
+  std::vector<uint32_t> ranks_of_nodes;
 };
 
 TEST(TrainingRun, AnyWorldGivesTheGradientOfOneRank) {
@@ -77,7 +78,8 @@ TEST(TrainingRun, AnyWorldGivesTheGradientOfOneRank) {
   shape.per_token_k = true;
   shape.num_layer_groups = 2;
   SmallTraining training(Folder(), shape);
-  for (DispatchProtocol protocol : {DispatchProtocol::kOncePerRank, DispatchProtocol::kCopyPerExpert}) {
+  for (DispatchProtocol protocol :
+       {DispatchProtocol::kOncePerRank, DispatchProtocol::kCopyPerExpert, DispatchProtocol::kOncePerNode}) {
     for (GateWeights gate : {GateWeights::kLive, GateWeights::kStored}) {
       for (uint32_t samples : {7u, 2u}) {
         SmallTraining::JobOptions job;
@@ -86,14 +88,17 @@ TEST(TrainingRun, AnyWorldGivesTheGradientOfOneRank) {
         job.samples_per_step = samples;
         const TrainingSummary alone = RunOk(training.Config("alone", job), 1, training.PlanSources(job));
         // With 2 samples a step some ranks of 3 and 4 have none.
-        for (const WorldShape& world :
-             {WorldShape{2, 2, 0, 1, 0}, {3, 3, 0, 2, 0}, {4, 2, 0, 1, 1}, {3, 3, 0, 1, 2}}) {
+        for (const WorldShape& world : {WorldShape{2, 2, 1, 0, {1, 1}},
+                                        {3, 3, 2, 0, {2, 1}},
+                                        {4, 2, 1, 1, {3, 1}},
+                                        {3, 3, 1, 2, {1, 2}}}) {
           SCOPED_TRACE(::testing::Message() << "world " << world.world_size << " ep " << world.ep_size
                                             << " replicas " << world.replicas << " samples " << samples);
           job.world_size = world.world_size;
           job.ep_size = world.ep_size;
           job.num_micro_batches = world.num_micro_batches;
           job.replicas = world.replicas;
+          job.ranks_of_nodes = world.ranks_of_nodes;
           const TrainingSummary together =
               RunOk(training.Config("together", job), world.world_size, training.PlanSources(job));
           ExpectNear(alone, together, 2e-4);
@@ -148,12 +153,27 @@ TEST(TrainingRun, InPlanModeNoCountIsExchanged) {
     EXPECT_TRUE(result.ok()) << result.status();
   });
   const uint64_t layers = 2, directions = 2, passes = 2;
+  const uint64_t exchanges =
+      job.num_steps * job.num_micro_batches * layers * job.num_chunks * directions * passes;
   EXPECT_EQ(counts.count_exchanges, 0u);
-  EXPECT_EQ(counts.row_exchanges,
-            job.num_steps * job.num_micro_batches * layers * job.num_chunks * directions * passes);
+  EXPECT_EQ(counts.row_exchanges, exchanges);
   // Dense gradients, and one for loss and norm.
   EXPECT_EQ(counts.reductions, job.num_steps * 2);
   EXPECT_GT(counts.row_bytes_sent, 0u);
+
+  // Relays know from their plan what they forward.
+  job.protocol = DispatchProtocol::kOncePerNode;
+  job.ranks_of_nodes = {1, 1};
+  CollectiveCounts two_hops;
+  auto relays = MakeInProcessCollectives(2);
+  relays[0] = MakeCountingCollectives(std::move(relays[0]), &two_hops);
+  const MakePlanSource relayed = training.PlanSources(job);
+  testing::SpawnRanks(std::move(relays), [&](Collectives& world) {
+    const auto result = RunTraining(config, world, relayed, {});
+    EXPECT_TRUE(result.ok()) << result.status();
+  });
+  EXPECT_EQ(two_hops.count_exchanges, 0u);
+  EXPECT_EQ(two_hops.row_exchanges, 2 * exchanges);
 
   TrainerConfig learned = training.LearnedConfig("learned");
   CollectiveCounts baseline;
@@ -363,9 +383,6 @@ TEST(TrainingRun, AJobForAnotherWorldOrModelIsRefused) {
   TrainerConfig other = training.Config("run", job);
   other.resume = "latest";
   EXPECT_TRUE(absl::IsNotFound(RunRanks(other, 2, sources)[0].status()));
-  job.protocol = DispatchProtocol::kOncePerNode;
-  EXPECT_TRUE(
-      absl::IsUnimplemented(RunRanks(training.Config("run", job), 2, training.PlanSources(job))[0].status()));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "trainer/dispatch/dispatch_pipeline.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "io/error.h"
@@ -20,21 +22,56 @@ absl::Status MismatchError() {
 
 }  // namespace
 
-absl::Status DispatchPipeline::Start(EventKind kind, const EventPlace& place, const ChunkRoute& chunk,
-                                     Direction direction, uint64_t row_floats, Flight* flight) {
-  const bool forth = direction == Direction::kToExperts;
-  flight->recv.Resize(device_, row_floats * (forth ? chunk.num_received() : chunk.num_sent()));
+// The compute stage of a chunk waits; before it, the exchanges of the chunks that follow are started.
+absl::Status DispatchPipeline::RunStages(const MicroBatchRoute& route, const Stages& stages) {
+  const size_t num_chunks = route.chunks.size();
+  const bool relays = route.has_relays();
+  const size_t ahead = relays ? 2 : 1;
+  for (size_t c = 0; c < std::min(ahead, num_chunks); ++c) GROUTER_RETURN_IF_ERROR(stages.start(c));
+  if (relays && num_chunks > 0) GROUTER_RETURN_IF_ERROR(stages.forward(0));
+  for (size_t c = 0; c < num_chunks; ++c) {
+    if (c + ahead < num_chunks) GROUTER_RETURN_IF_ERROR(stages.start(c + ahead));
+    if (relays && c + 1 < num_chunks) GROUTER_RETURN_IF_ERROR(stages.forward(c + 1));
+    GROUTER_RETURN_IF_ERROR(stages.compute(c));
+    if (relays && c > 0) GROUTER_RETURN_IF_ERROR(stages.give_back(c - 1));
+  }
+  if (relays && num_chunks > 0) GROUTER_RETURN_IF_ERROR(stages.give_back(num_chunks - 1));
+  return absl::OkStatus();
+}
+
+void DispatchPipeline::MakeRoom(const MicroBatchRoute& route) {
+  for (auto* flights : {&dispatches_, &combines_, &relay_dispatches_, &relay_combines_}) {
+    if (flights->size() < route.chunks.size()) flights->resize(route.chunks.size());
+  }
+  pages_.assign(context_.experts->options().num_slots, ExpertPage());
+}
+
+absl::Status DispatchPipeline::Start(EventKind kind, const EventPlace& place,
+                                     const std::vector<uint32_t>& send_splits,
+                                     const std::vector<uint32_t>& recv_splits, uint64_t row_floats,
+                                     Flight* flight) {
+  const uint64_t num_rows = std::accumulate(recv_splits.begin(), recv_splits.end(), uint64_t{0});
+  flight->recv.Resize(device_, row_floats * num_rows);
   RowExchange exchange;
   exchange.row_bytes = row_floats * sizeof(float);
   exchange.send = flight->send.data();
-  exchange.send_rows = forth ? chunk.send_splits : chunk.recv_splits;
+  exchange.send_rows = send_splits;
   exchange.recv = flight->recv.data();
-  exchange.recv_rows = forth ? chunk.recv_splits : chunk.send_splits;
+  exchange.recv_rows = recv_splits;
   exchange.memory = MemoryKind::kDevice;
   if (context_.log != nullptr) flight->event = context_.log->Begin(kind, place);
   const DeviceScope scope(device_);
   GROUTER_ASSIGN_OR_RETURN(flight->work, context_.ep_group->StartAllToAll(exchange));
   return absl::OkStatus();
+}
+
+absl::Status DispatchPipeline::StartFromExperts(const EventPlace& place, const MicroBatchRoute& route,
+                                                const ChunkRoute& chunk, uint64_t row_floats,
+                                                Flight* flight) {
+  return route.has_relays()
+             ? Start(EventKind::kCombine, place, chunk.relay.recv_splits, chunk.relay.send_splits, row_floats,
+                     flight)
+             : Start(EventKind::kCombine, place, chunk.recv_splits, chunk.send_splits, row_floats, flight);
 }
 
 absl::Status DispatchPipeline::Finish(Flight* flight) {
@@ -64,12 +101,42 @@ void DispatchPipeline::ReleasePages(int32_t layer, bool changed) {
 void DispatchPipeline::PackForward(const MicroBatchRoute& route, const ChunkRoute& chunk, const float* x,
                                    const float* weights, float* rows) {
   const int64_t width = context_.experts->options().shape.hidden_size;
-  const uint64_t stride = width + 2 * route.row_pairs;
+  const uint64_t stride = width + 2 * route.sent_pairs;
   const ChunkIndices indices = chunk.indices();
   kernels_.GatherRows(
       {chunk.num_sent(), width, width, static_cast<int64_t>(stride), indices.row_token, x, rows});
-  kernels_.PackPairs({chunk.num_sent(), route.row_pairs, static_cast<int64_t>(stride), indices.row_first_pair,
-                      indices.pair_slot, indices.pair_choice, weights, rows + width});
+  kernels_.PackPairs({chunk.num_sent(), route.sent_pairs, static_cast<int64_t>(stride),
+                      indices.row_first_pair, indices.pair_slot, indices.pair_choice, weights, rows + width});
+}
+
+// Rows that came for the block, once for each rank of it that they are for.
+absl::Status DispatchPipeline::ForwardToBlock(const EventPlace& place, const MicroBatchRoute& route,
+                                              const ChunkRoute& chunk, const float* received, RelayRows* keep,
+                                              Flight* onward) {
+  const int64_t width = context_.experts->options().shape.hidden_size;
+  const int64_t num_rows = chunk.relay.first_row.back();
+  RelayPairsArgs args;
+  args.num_rows = chunk.num_received();
+  args.row_pairs = route.sent_pairs;
+  args.row_stride = width + 2 * route.sent_pairs;
+  args.num_ranks = static_cast<int64_t>(route.relay_first_slot.size()) - 1;
+  args.first_slot = route.device_relay_first_slot();
+  args.first_row = chunk.indices().relay_first_row;
+  args.notes = received + width;
+  args.out_pairs = route.row_pairs;
+  args.out_stride = width + 2 * route.row_pairs;
+  float* rows = onward->send.Resize(device_, num_rows * args.out_stride);
+  args.out_notes = rows + width;
+  args.scratch = next_pair_.Resize(device_, args.num_ranks);
+  args.row = keep->row.Resize(device_, num_rows);
+  args.column = keep->column.Resize(device_, num_rows);
+  args.count = keep->count.Resize(device_, num_rows);
+  args.mismatch = mismatch_.data();
+  kernels_.RelayPairs(args);
+  if (device_.is_host() && *mismatch_.data() != 0) return MismatchError();
+  kernels_.GatherRows({num_rows, width, args.row_stride, args.out_stride, args.row, received, rows});
+  return Start(EventKind::kDispatch, place, chunk.relay.send_splits, chunk.relay.recv_splits, args.out_stride,
+               onward);
 }
 
 absl::Status DispatchPipeline::ComputeForward(const EventPlace& place, const MicroBatchRoute& route,
@@ -80,7 +147,7 @@ absl::Status DispatchPipeline::ComputeForward(const EventPlace& place, const Mic
   const int64_t width = shape.hidden_size;
   const int64_t inner = shape.intermediate_size;
   const int64_t stride = width + 2 * route.row_pairs;
-  const uint32_t num_rows = chunk.num_received();
+  const uint32_t num_rows = chunk.num_arrived();
   const int64_t num_pairs = chunk.num_pairs_received();
   const auto num_slots = static_cast<int64_t>(chunk.recv_pairs.size());
   SortPairsArgs sort;
@@ -124,28 +191,42 @@ absl::Status DispatchPipeline::Forward(const EventPlace& place, const MicroBatch
                                        const float* weights, float* y, MoeActivations* keep) {
   const int64_t width = context_.experts->options().shape.hidden_size;
   const size_t num_chunks = route.chunks.size();
-  if (dispatches_.size() < num_chunks) dispatches_.resize(num_chunks);
-  if (combines_.size() < num_chunks) combines_.resize(num_chunks);
+  MakeRoom(route);
   if (keep != nullptr && keep->chunks.size() < num_chunks) keep->chunks.resize(num_chunks);
-  pages_.assign(context_.experts->options().num_slots, ExpertPage());
+  std::vector<RelayRows>& relays = keep != nullptr ? keep->relays : scratch_relays_;
+  if (route.has_relays() && relays.size() < num_chunks) relays.resize(num_chunks);
+  const bool has_relays = route.has_relays();
 
-  const auto start_dispatch = [&](size_t c) {
+  const auto start = [&](size_t c) {
     const ChunkRoute& chunk = route.chunks[c];
-    const uint64_t stride = width + 2 * route.row_pairs;
+    const uint64_t stride = width + 2 * route.sent_pairs;
     PackForward(route, chunk, x, weights, dispatches_[c].send.Resize(device_, chunk.num_sent() * stride));
-    return Start(EventKind::kDispatch, AtChunk(place, c), chunk, Direction::kToExperts, stride,
+    return Start(EventKind::kDispatch, AtChunk(place, c), chunk.send_splits, chunk.recv_splits, stride,
                  &dispatches_[c]);
   };
-  if (num_chunks > 0) GROUTER_RETURN_IF_ERROR(start_dispatch(0));
-  for (size_t c = 0; c < num_chunks; ++c) {
-    if (c + 1 < num_chunks) GROUTER_RETURN_IF_ERROR(start_dispatch(c + 1));
+  const auto forward = [&](size_t c) {
     GROUTER_RETURN_IF_ERROR(Finish(&dispatches_[c]));
-    GROUTER_RETURN_IF_ERROR(
-        ComputeForward(AtChunk(place, c), route, route.chunks[c], dispatches_[c].recv.data(),
-                       keep != nullptr ? &keep->chunks[c] : &scratch_keep_, &combines_[c]));
-    GROUTER_RETURN_IF_ERROR(Start(EventKind::kCombine, AtChunk(place, c), route.chunks[c],
-                                  Direction::kToTokens, width, &combines_[c]));
-  }
+    return ForwardToBlock(AtChunk(place, c), route, route.chunks[c], dispatches_[c].recv.data(), &relays[c],
+                          &relay_dispatches_[c]);
+  };
+  const auto compute = [&](size_t c) {
+    Flight& arriving = has_relays ? relay_dispatches_[c] : dispatches_[c];
+    Flight& leaving = has_relays ? relay_combines_[c] : combines_[c];
+    GROUTER_RETURN_IF_ERROR(Finish(&arriving));
+    GROUTER_RETURN_IF_ERROR(ComputeForward(AtChunk(place, c), route, route.chunks[c], arriving.recv.data(),
+                                           keep != nullptr ? &keep->chunks[c] : &scratch_keep_, &leaving));
+    return StartFromExperts(AtChunk(place, c), route, route.chunks[c], width, &leaving);
+  };
+  const auto give_back = [&](size_t c) {
+    GROUTER_RETURN_IF_ERROR(Finish(&relay_combines_[c]));
+    const ChunkRoute& chunk = route.chunks[c];
+    float* rows = combines_[c].send.ResizeZeroed(device_, chunk.num_received() * width);
+    kernels_.ScatterAddRows({chunk.relay.first_row.back(), width, width, width, relays[c].row.data(), nullptr,
+                             relay_combines_[c].recv.data(), rows});
+    return Start(EventKind::kCombine, AtChunk(place, c), chunk.recv_splits, chunk.send_splits, width,
+                 &combines_[c]);
+  };
+  GROUTER_RETURN_IF_ERROR(RunStages(route, {start, forward, compute, give_back}));
   ReleasePages(place.layer, /*changed=*/false);
   for (size_t c = 0; c < num_chunks; ++c) {
     GROUTER_RETURN_IF_ERROR(Finish(&combines_[c]));
@@ -164,7 +245,7 @@ absl::Status DispatchPipeline::ComputeBackward(const EventPlace& place, const Mi
   const int64_t width = shape.hidden_size;
   const int64_t inner = shape.intermediate_size;
   const int64_t num_pairs = chunk.num_pairs_received();
-  const uint32_t num_rows = chunk.num_received();
+  const uint32_t num_rows = chunk.num_arrived();
   float* dy = dy_.Resize(device_, num_pairs * width);
   float* dx = dx_.Resize(device_, num_pairs * width);
   float* dweight = dweight_.Resize(device_, num_pairs);
@@ -201,39 +282,60 @@ absl::Status DispatchPipeline::Backward(const EventPlace& place, const MicroBatc
                                         const MoeActivations& kept, const float* dy, float* dx,
                                         float* dweights) {
   const int64_t width = context_.experts->options().shape.hidden_size;
-  const size_t num_chunks = route.chunks.size();
-  if (dispatches_.size() < num_chunks) dispatches_.resize(num_chunks);
-  if (combines_.size() < num_chunks) combines_.resize(num_chunks);
-  pages_.assign(context_.experts->options().num_slots, ExpertPage());
+  const int64_t stride = width + route.row_pairs;        // of rows that leave the experts
+  const int64_t sent_stride = width + route.sent_pairs;  // of rows that reach their token's rank
+  const bool has_relays = route.has_relays();
+  MakeRoom(route);
   device_.Zero(Stream::kCompute, dweights, route.ids.size() * sizeof(float));
 
-  const auto start_dispatch = [&](size_t c) {
+  const auto start = [&](size_t c) {
     const ChunkRoute& chunk = route.chunks[c];
     kernels_.GatherRows({chunk.num_sent(), width, width, width, chunk.indices().row_token, dy,
                          dispatches_[c].send.Resize(device_, chunk.num_sent() * width)});
-    return Start(EventKind::kDispatch, AtChunk(place, c), chunk, Direction::kToExperts, width,
+    return Start(EventKind::kDispatch, AtChunk(place, c), chunk.send_splits, chunk.recv_splits, width,
                  &dispatches_[c]);
   };
-  const int64_t stride = width + route.row_pairs;
-  if (num_chunks > 0) GROUTER_RETURN_IF_ERROR(start_dispatch(0));
-  for (size_t c = 0; c < num_chunks; ++c) {
-    if (c + 1 < num_chunks) GROUTER_RETURN_IF_ERROR(start_dispatch(c + 1));
+  const auto forward = [&](size_t c) {
     GROUTER_RETURN_IF_ERROR(Finish(&dispatches_[c]));
+    const ChunkRoute& chunk = route.chunks[c];
+    const int64_t num_rows = chunk.relay.first_row.back();
+    kernels_.GatherRows({num_rows, width, width, width, kept.relays[c].row.data(), dispatches_[c].recv.data(),
+                         relay_dispatches_[c].send.Resize(device_, num_rows * width)});
+    return Start(EventKind::kDispatch, AtChunk(place, c), chunk.relay.send_splits, chunk.relay.recv_splits,
+                 width, &relay_dispatches_[c]);
+  };
+  const auto compute = [&](size_t c) {
+    Flight& arriving = has_relays ? relay_dispatches_[c] : dispatches_[c];
+    Flight& leaving = has_relays ? relay_combines_[c] : combines_[c];
+    GROUTER_RETURN_IF_ERROR(Finish(&arriving));
     GROUTER_RETURN_IF_ERROR(ComputeBackward(AtChunk(place, c), route, route.chunks[c], kept.chunks[c],
-                                            dispatches_[c].recv.data(), &combines_[c]));
-    GROUTER_RETURN_IF_ERROR(Start(EventKind::kCombine, AtChunk(place, c), route.chunks[c],
-                                  Direction::kToTokens, stride, &combines_[c]));
-  }
+                                            arriving.recv.data(), &leaving));
+    return StartFromExperts(AtChunk(place, c), route, route.chunks[c], stride, &leaving);
+  };
+  const auto give_back = [&](size_t c) {
+    GROUTER_RETURN_IF_ERROR(Finish(&relay_combines_[c]));
+    const ChunkRoute& chunk = route.chunks[c];
+    const RelayRows& relay = kept.relays[c];
+    const int64_t num_rows = chunk.relay.first_row.back();
+    const float* arrived = relay_combines_[c].recv.data();
+    float* rows = combines_[c].send.ResizeZeroed(device_, chunk.num_received() * sent_stride);
+    kernels_.ScatterAddRows({num_rows, width, stride, sent_stride, relay.row.data(), nullptr, arrived, rows});
+    kernels_.RelayPairGradients({num_rows, route.sent_pairs, stride, sent_stride, relay.row.data(),
+                                 relay.column.data(), relay.count.data(), arrived + width, rows + width});
+    return Start(EventKind::kCombine, AtChunk(place, c), chunk.recv_splits, chunk.send_splits, sent_stride,
+                 &combines_[c]);
+  };
+  GROUTER_RETURN_IF_ERROR(RunStages(route, {start, forward, compute, give_back}));
   ReleasePages(place.layer, /*changed=*/true);
-  for (size_t c = 0; c < num_chunks; ++c) {
+  for (size_t c = 0; c < route.chunks.size(); ++c) {
     GROUTER_RETURN_IF_ERROR(Finish(&combines_[c]));
     const ChunkRoute& chunk = route.chunks[c];
     const ChunkIndices indices = chunk.indices();
     const float* rows = combines_[c].recv.data();
     kernels_.ScatterAddRows(
-        {chunk.num_sent(), width, stride, width, chunk.indices().row_token, nullptr, rows, dx});
+        {chunk.num_sent(), width, sent_stride, width, indices.row_token, nullptr, rows, dx});
     kernels_.UnpackPairGradients(
-        {chunk.num_sent(), stride, indices.row_first_pair, indices.pair_choice, rows + width, dweights});
+        {chunk.num_sent(), sent_stride, indices.row_first_pair, indices.pair_choice, rows + width, dweights});
   }
   return absl::OkStatus();
 }

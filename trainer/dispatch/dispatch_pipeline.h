@@ -8,12 +8,17 @@
 // Forward sends activations with each row's slots and gate weights; the experts' rank forms the weighted sum
 // in fp32 by ascending slot; returned rows are added by ascending rank. Backward of combine is dispatch with
 // the same indices and the other way round; the gate weights' gradient returns as extra columns.
+//
+// With once_per_node both have a second hop: a relay forwards rows inside its block, adds what comes back by
+// ascending rank, and returns one row; the token's rank adds those by ascending node. While experts compute a
+// chunk, the next one is on its second hop and the one after that on its first.
 #ifndef GROUTER_TRAINER_DISPATCH_DISPATCH_PIPELINE_H_
 #define GROUTER_TRAINER_DISPATCH_DISPATCH_PIPELINE_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "trainer/collectives/collectives.h"
 #include "trainer/device/device_buffer.h"
@@ -22,6 +27,13 @@
 #include "trainer/pipeline/step_events.h"
 
 namespace grouter {
+
+// What a relay remembers of the F rows of a chunk that it forwarded.
+struct RelayRows {
+  IndexBuffer row;     // [F] the received row
+  IndexBuffer column;  // [F] row * sent_pairs + place of its first pair there
+  IndexBuffer count;   // [F] its pairs
+};
 
 // What forward keeps for backward, of one layer and micro-batch. Reused from step to step.
 struct MoeActivations {
@@ -33,6 +45,7 @@ struct MoeActivations {
     FloatBuffer gate_up;  // [P, 2F]
   };
   std::vector<Chunk> chunks;
+  std::vector<RelayRows> relays;  // [chunks], once_per_node only
 };
 
 // What all layers share. Everything outlives the pipeline; `log` may be null.
@@ -71,10 +84,22 @@ class DispatchPipeline {
     FloatBuffer send;
     FloatBuffer recv;
   };
-  enum class Direction { kToExperts, kToTokens };
+  // What happens to one chunk, stage by stage; each is called for ascending chunks.
+  struct Stages {
+    absl::FunctionRef<absl::Status(size_t)> start;      // rows leave
+    absl::FunctionRef<absl::Status(size_t)> forward;    // relays only: rows of others go on
+    absl::FunctionRef<absl::Status(size_t)> compute;    // rows have come; results leave
+    absl::FunctionRef<absl::Status(size_t)> give_back;  // relays only: results go on
+  };
 
-  absl::Status Start(EventKind kind, const EventPlace& place, const ChunkRoute& chunk, Direction direction,
-                     uint64_t row_floats, Flight* flight);
+  static absl::Status RunStages(const MicroBatchRoute& route, const Stages& stages);
+  void MakeRoom(const MicroBatchRoute& route);
+  // Starts an exchange of flight->send, [sum of send_splits, row_floats].
+  absl::Status Start(EventKind kind, const EventPlace& place, const std::vector<uint32_t>& send_splits,
+                     const std::vector<uint32_t>& recv_splits, uint64_t row_floats, Flight* flight);
+  // Results leave the experts, to the tokens' ranks or to relays.
+  absl::Status StartFromExperts(const EventPlace& place, const MicroBatchRoute& route,
+                                const ChunkRoute& chunk, uint64_t row_floats, Flight* flight);
   absl::Status Finish(Flight* flight);
   // Expert pages of one layer, held from first need to ReleasePages.
   absl::StatusOr<ExpertPage> Page(int32_t layer, uint32_t slot);
@@ -82,6 +107,8 @@ class DispatchPipeline {
 
   void PackForward(const MicroBatchRoute& route, const ChunkRoute& chunk, const float* x,
                    const float* weights, float* rows);
+  absl::Status ForwardToBlock(const EventPlace& place, const MicroBatchRoute& route, const ChunkRoute& chunk,
+                              const float* received, RelayRows* keep, Flight* onward);
   absl::Status ComputeForward(const EventPlace& place, const MicroBatchRoute& route, const ChunkRoute& chunk,
                               const float* received, MoeActivations::Chunk* keep, Flight* combine);
   absl::Status ComputeBackward(const EventPlace& place, const MicroBatchRoute& route, const ChunkRoute& chunk,
@@ -92,10 +119,13 @@ class DispatchPipeline {
   const Kernels& kernels_;
   IndexBuffer mismatch_;              // [1]
   DeviceBuffer<uint32_t> next_pair_;  // [slots] scratch
-  std::vector<Flight> dispatches_;    // [chunks]
+  std::vector<Flight> dispatches_;    // [chunks] the first or only hop
   std::vector<Flight> combines_;
-  std::vector<ExpertPage> pages_;  // [slots], weights null while not held
-  MoeActivations::Chunk scratch_keep_;
+  std::vector<Flight> relay_dispatches_;  // [chunks] the hop inside the block
+  std::vector<Flight> relay_combines_;
+  std::vector<ExpertPage> pages_;          // [slots], weights null while not held
+  MoeActivations::Chunk scratch_keep_;     // of forward without backward
+  std::vector<RelayRows> scratch_relays_;  // likewise
   FloatBuffer a_, y_, da_, weighted_a_, dgate_up_, dx_, dy_, dweight_;
 };
 

@@ -55,8 +55,8 @@ absl::Status MoeLayer::Forward(const EventPlace& place, uint32_t num_tokens, con
       GROUTER_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, ReadIds(keep->ids));
       if (train && learned_.balance_coefficient != 0) GROUTER_RETURN_IF_ERROR(CountShares(ids, keep));
       GROUTER_ASSIGN_OR_RETURN(keep->live_route,
-                               RouteFromIds(ids, num_tokens, static_cast<uint32_t>(k), learned_.num_chunks,
-                                            *learned_.placement, learned_.protocol, *learned_.ep_group));
+                               RouteFromIds(ids, num_tokens, static_cast<uint32_t>(k), learned_.dispatch,
+                                            *learned_.placement, *learned_.ep_group));
       route = &keep->live_route;
       if (!device_.is_host()) {
         if (keep->live_upload == nullptr) keep->live_upload = std::make_unique<IndexUpload>(device_);

@@ -28,8 +28,7 @@ struct MoeParameters {
 struct LearnedRouting {
   float balance_coefficient = 0;  // of num_experts * sum share * probability, averaged over tokens
   float z_coefficient = 0;        // of logsumexp^2, averaged over tokens
-  uint32_t num_chunks = 1;
-  DispatchProtocol protocol = DispatchProtocol::kOncePerRank;
+  LiveDispatch dispatch;
   const LayerPlacement* placement = nullptr;
   Collectives* ep_group = nullptr;
   Collectives* world = nullptr;

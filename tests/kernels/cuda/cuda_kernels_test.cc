@@ -44,6 +44,8 @@ TEST(CudaKernels, NothingToDoNeedsNoDevice) {
     kernels->SortPairs({});
     kernels->PackPairGradients({});
     kernels->UnpackPairGradients({});
+    kernels->RelayPairs({});
+    kernels->RelayPairGradients({});
     kernels->AdamW({});
     kernels->Add(0, nullptr, nullptr);
     kernels->AddSum(0, nullptr, nullptr);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "tests/kernels/cuda/device.h"
@@ -79,6 +80,74 @@ TEST(CudaPairs, PackSortAndTheWayBackAreTheCpuTwinsBits) {
     kernels->UnpackPairGradients(
         {num_rows, stride, on_first.data(), on_choice.data(), on_notes.data() + 1, on_dweights.data()});
     EXPECT_EQ(on_dweights.values(), dweights);
+  }
+}
+
+TEST(CudaPairs, RelayedRowsAndTheirGradientsAreTheCpuTwinsBits) {
+  const DeviceKernels kernels;
+  const std::vector<uint32_t> first_slot = {0, 3, 3, 7, 9};  // one rank has no slot
+  for (const auto& [num_rows, row_pairs] : {std::array<int64_t, 2>{0, 2}, {1, 1}, {70, 3}, {300, 6}}) {
+    const Rows rows(static_cast<uint64_t>(num_rows) + 5, num_rows, 9, row_pairs);
+    const int64_t stride = 2 * row_pairs + 3, out_pairs = std::min<int64_t>(row_pairs, 4);
+    const int64_t out_stride = 2 * out_pairs + 1, back_stride = row_pairs + 2;
+    std::vector<float> notes(num_rows * stride + 1, 9);
+    cpu::PackPairs({num_rows, row_pairs, stride, rows.first.data(), rows.slot.data(), rows.choice.data(),
+                    rows.weights.data(), notes.data() + 1});
+    std::vector<uint32_t> first_row(5, 0);
+    for (int64_t r = 0; r < num_rows; ++r) {
+      for (size_t q = 0; q < 4; ++q) {
+        const auto in_rank = [&](int32_t slot) {
+          return slot >= static_cast<int32_t>(first_slot[q]) &&
+                 slot < static_cast<int32_t>(first_slot[q + 1]);
+        };
+        first_row[q + 1] +=
+            std::any_of(rows.slot.begin() + rows.first[r], rows.slot.begin() + rows.first[r + 1], in_rank);
+      }
+    }
+    for (size_t q = 0; q < 4; ++q) first_row[q + 1] += first_row[q];
+    const int64_t num_out = first_row[4];
+    std::vector<float> out(num_out * out_stride + 1, 9), back(num_rows * back_stride + 1, 0);
+    const auto gradients = RandomFloats(3, num_out * out_stride + 1);
+    std::vector<int32_t> row(num_out), column(num_out), count(num_out), mismatch(1);
+    std::vector<uint32_t> scratch(4);
+    const DeviceArray<float> on_notes(notes), on_out(out), on_back(back), on_gradients(gradients);
+    const DeviceArray<uint32_t> on_first_slot(first_slot), on_first_row(first_row), on_scratch(4);
+    const DeviceArray<int32_t> on_row(num_out), on_column(num_out), on_count(num_out), on_mismatch(1);
+    cpu::RelayPairs({num_rows, row_pairs, stride, 4, first_slot.data(), first_row.data(), notes.data() + 1,
+                     out_pairs, out_stride, out.data() + 1, scratch.data(), row.data(), column.data(),
+                     count.data(), mismatch.data()});
+    kernels->RelayPairs({num_rows, row_pairs, stride, 4, on_first_slot.data(), on_first_row.data(),
+                         on_notes.data() + 1, out_pairs, out_stride, on_out.data() + 1, on_scratch.data(),
+                         on_row.data(), on_column.data(), on_count.data(), on_mismatch.data()});
+    EXPECT_EQ(mismatch[0], 0);
+    EXPECT_EQ(on_mismatch.values()[0], 0);
+    EXPECT_EQ(on_row.values(), row);
+    EXPECT_EQ(on_column.values(), column);
+    EXPECT_EQ(on_count.values(), count);
+    EXPECT_EQ(on_out.values(), out);
+    cpu::RelayPairGradients({num_out, row_pairs, out_stride, back_stride, row.data(), column.data(),
+                             count.data(), gradients.data() + 1, back.data() + 1});
+    kernels->RelayPairGradients({num_out, row_pairs, out_stride, back_stride, on_row.data(), on_column.data(),
+                                 on_count.data(), on_gradients.data() + 1, on_back.data() + 1});
+    EXPECT_EQ(on_back.values(), back);
+  }
+}
+
+TEST(CudaPairs, RelayedRowsThatBelieTheirAnnouncementAreMarkedAndLeavePlacesThatAreSafe) {
+  const DeviceKernels kernels;
+  const std::vector<uint32_t> first_slot = {0, 2, 5};
+  const std::vector<float> notes = {1, 2, 4, 0.1f, 0.2f, 0.3f};
+  for (const std::vector<uint32_t>& announced :
+       {std::vector<uint32_t>{0, 1, 1}, {0, 0, 1}, {0, 2, 3}, {0, 1, 4}, {0, 0, 0}}) {
+    const auto num_out = announced.back();
+    const DeviceArray<float> on_notes(notes), on_out(num_out * 4);
+    const DeviceArray<uint32_t> on_first_slot(first_slot), on_first_row(announced), on_scratch(2);
+    const DeviceArray<int32_t> on_row(num_out), on_column(num_out), on_count(num_out), on_mismatch(1);
+    kernels->RelayPairs({1, 3, 6, 2, on_first_slot.data(), on_first_row.data(), on_notes.data(), 2, 4,
+                         on_out.data(), on_scratch.data(), on_row.data(), on_column.data(), on_count.data(),
+                         on_mismatch.data()});
+    EXPECT_EQ(on_mismatch.values()[0], 1);
+    EXPECT_EQ(on_row.values(), std::vector<int32_t>(num_out, 0));
   }
 }
 

@@ -90,6 +90,14 @@ class FakeKernels : public Kernels {
     const DeviceScope scope(device_);
     CpuKernels().UnpackPairGradients(args);
   }
+  void RelayPairs(const RelayPairsArgs& args) const override {
+    const DeviceScope scope(device_);
+    CpuKernels().RelayPairs(args);
+  }
+  void RelayPairGradients(const RelayPairGradientsArgs& args) const override {
+    const DeviceScope scope(device_);
+    CpuKernels().RelayPairGradients(args);
+  }
   void DecideUpdate(const DecideUpdateArgs& args) const override {
     const DeviceScope scope(device_);
     CpuKernels().DecideUpdate(args);

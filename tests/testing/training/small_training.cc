@@ -100,6 +100,12 @@ std::shared_ptr<const BatchPlanner> SmallTraining::Planner(const JobOptions& opt
   if (options_.missing_routes > 0) use.missing_routes = MissingRoutes::kSkipMoe;
   draft.tables = {use};
   draft.topology = Topology::Uniform(1, options.world_size);
+  if (!options.ranks_of_nodes.empty()) {
+    draft.topology = Topology::Uniform(static_cast<uint32_t>(options.ranks_of_nodes.size()), 1);
+    for (size_t n = 0; n < options.ranks_of_nodes.size(); ++n) {
+      draft.topology.nodes[n].num_ranks = options.ranks_of_nodes[n];
+    }
+  }
   draft.ep_size = options.ep_size;
   draft.batch.samples_per_step = options.samples_per_step;
   draft.batch.num_micro_batches = options.num_micro_batches;

@@ -44,6 +44,7 @@ class SmallTraining {
   struct JobOptions {
     uint32_t world_size = 1;
     uint32_t ep_size = 1;
+    std::vector<uint32_t> ranks_of_nodes;  // empty: one node
     uint32_t samples_per_step = 6;
     uint32_t num_micro_batches = 1;
     uint32_t num_chunks = 2;

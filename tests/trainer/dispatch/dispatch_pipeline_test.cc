@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 #include "io/random.h"
 #include "tests/testing/training/ranks.h"
@@ -24,8 +27,8 @@ float Value(uint64_t seed, uint64_t i) {
 }
 
 // Tokens [first, end) of the world's on this rank.
-Outcome RunTokens(Collectives& world, DispatchProtocol protocol, uint32_t num_chunks, uint32_t first,
-                  uint32_t end) {
+Outcome RunTokens(Collectives& world, const LiveDispatch& dispatch, uint32_t first, uint32_t end,
+                  StepEventLog* log = nullptr) {
   const LayerPlacement placement = LayerPlacement::Contiguous(kExperts, world.size());
   ExpertStoreOptions options;
   options.shape = {kWidth, kInner};
@@ -49,9 +52,8 @@ Outcome RunTokens(Collectives& world, DispatchProtocol protocol, uint32_t num_ch
       dy.push_back(Value(3, t * kWidth + i));
     }
   }
-  const MicroBatchRoute route =
-      RouteFromIds(ids, end - first, kChoices, num_chunks, placement, protocol, world).value();
-  DispatchPipeline pipeline({&world, &CpuDevice(), store.get(), nullptr});
+  const MicroBatchRoute route = RouteFromIds(ids, end - first, kChoices, dispatch, placement, world).value();
+  DispatchPipeline pipeline({&world, &CpuDevice(), store.get(), log});
   EventPlace place;
   place.layer = 0;
   Outcome outcome;
@@ -77,20 +79,28 @@ void ExpectNear(const std::vector<float>& a, const std::vector<float>& b) {
 TEST(DispatchPipeline, AnyWorldProtocolAndChunkingComputesWhatOneRankDoes) {
   const uint32_t num_tokens = 13;
   Outcome alone;
-  testing::SpawnRanks(1, [&](Collectives& world) {
-    alone = RunTokens(world, DispatchProtocol::kOncePerRank, 1, 0, num_tokens);
-  });
-  for (uint32_t size : {1u, 2u, 3u, 4u}) {
-    for (DispatchProtocol protocol : {DispatchProtocol::kOncePerRank, DispatchProtocol::kCopyPerExpert}) {
+  testing::SpawnRanks(1, [&](Collectives& world) { alone = RunTokens(world, {}, 0, num_tokens); });
+  // Ranks of each node; with more than one node a row's two hops differ.
+  const std::vector<std::vector<uint32_t>> worlds = {{1}, {2}, {1, 1}, {2, 1}, {1, 2}, {4}, {2, 2}, {1, 3}};
+  for (const std::vector<uint32_t>& nodes : worlds) {
+    const uint32_t size = std::accumulate(nodes.begin(), nodes.end(), uint32_t{0});
+    for (DispatchProtocol protocol :
+         {DispatchProtocol::kOncePerRank, DispatchProtocol::kCopyPerExpert, DispatchProtocol::kOncePerNode}) {
       for (uint32_t num_chunks : {1u, 2u, 5u}) {
         std::vector<Outcome> outcomes(size);
+        LiveDispatch dispatch;
+        dispatch.num_chunks = num_chunks;
+        dispatch.protocol = protocol;
+        Topology topology;
+        for (uint32_t ranks : nodes) topology.nodes.push_back(Topology::Uniform(1, ranks).nodes[0]);
+        dispatch.blocks = EpGroupsOf(topology, size)[0];
         testing::SpawnRanks(size, [&](Collectives& world) {
           // The last rank has no token of its own when there are several.
           const uint32_t sharers = size == 1 ? 1 : size - 1;
           const uint32_t me = std::min(world.rank(), sharers);
           const uint32_t first = num_tokens * me / sharers;
           const uint32_t end = me == sharers ? first : num_tokens * (me + 1) / sharers;
-          outcomes[world.rank()] = RunTokens(world, protocol, num_chunks, first, end);
+          outcomes[world.rank()] = RunTokens(world, dispatch, first, end);
         });
         Outcome together;
         for (const Outcome& outcome : outcomes) {
@@ -106,6 +116,38 @@ TEST(DispatchPipeline, AnyWorldProtocolAndChunkingComputesWhatOneRankDoes) {
         ASSERT_EQ(together.gradients.size(), alone.gradients.size());
         for (size_t e = 0; e < alone.gradients.size(); ++e)
           ExpectNear(together.gradients[e], alone.gradients[e]);
+      }
+    }
+  }
+}
+
+std::vector<StepEvent> Of(const std::vector<StepEvent>& events, EventKind kind, int32_t chunk) {
+  std::vector<StepEvent> found;
+  std::copy_if(events.begin(), events.end(), std::back_inserter(found),
+               [&](const StepEvent& event) { return event.kind == kind && event.chunk == chunk; });
+  return found;
+}
+
+// Experts compute a chunk while the rows of the next ones travel; the second hop is no exception.
+TEST(DispatchPipeline, BothHopsOfTheNextChunksAreUnderWayWhileExpertsCompute) {
+  constexpr uint32_t kRanks = 4, kChunks = 5;
+  const Topology topology = Topology::Uniform(2, 2);
+  std::vector<std::vector<StepEvent>> events(kRanks);
+  testing::SpawnRanks(kRanks, [&](Collectives& world) {
+    StepEventLog log;
+    RunTokens(world, {kChunks, DispatchProtocol::kOncePerNode, EpGroupsOf(topology, kRanks)[0]}, 0, 13, &log);
+    events[world.rank()] = log.events();
+  });
+  for (const std::vector<StepEvent>& rank : events) {
+    for (int32_t c = 0; c + 2 < static_cast<int32_t>(kChunks); ++c) {
+      const StepEvent compute = Of(rank, EventKind::kCompute, c)[0];
+      for (int32_t next : {c + 1, c + 2}) {
+        const std::vector<StepEvent> hops = Of(rank, EventKind::kDispatch, next);
+        // Forward's two hops, then backward's.
+        ASSERT_EQ(hops.size(), 4u);
+        const StepEvent& under_way = hops[next == c + 1 ? 1 : 0];
+        EXPECT_LT(under_way.begin_order, compute.begin_order);
+        EXPECT_GT(under_way.end_order, compute.end_order);
       }
     }
   }

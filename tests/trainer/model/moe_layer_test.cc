@@ -36,8 +36,7 @@ TEST(MoeLayer, EqualsItsDefinitionWithStoredAndLiveWeights) {
   }
   ids[2 * 7] = ids[2 * 7 + 1] = -1;  // a token without any expert
   const LayerPlacement placement = LayerPlacement::Contiguous(experts, 1);
-  MicroBatchRoute route =
-      RouteFromIds(ids, tokens, 2, 2, placement, DispatchProtocol::kOncePerRank, *world).value();
+  MicroBatchRoute route = RouteFromIds(ids, tokens, 2, {2}, placement, *world).value();
   for (bool stored : {true, false}) {
     if (stored) {
       for (int32_t id : ids) route.weights.push_back(id < 0 ? 0.0f : static_cast<float>(random.Uniform()));

@@ -91,9 +91,8 @@ class SmallModel {
       ids.push_back(first);
       ids.push_back(t % 5 == 4 ? -1 : (first + 1 + static_cast<int32_t>(random.Below(4))) % 5);
     }
-    MicroBatchRoute route = RouteFromIds(ids, input->num_tokens(), k, num_chunks, placement_,
-                                         DispatchProtocol::kOncePerRank, *world_)
-                                .value();
+    MicroBatchRoute route =
+        RouteFromIds(ids, input->num_tokens(), k, {num_chunks}, placement_, *world_).value();
     if (stored) {
       for (size_t i = 0; i < ids.size(); ++i) route.weights.push_back(static_cast<float>(random.Uniform()));
     }
