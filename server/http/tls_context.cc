@@ -1,42 +1,28 @@
 #include "server/http/tls_context.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
-#include <string>
 #include <utility>
+
+#include "io/pem.h"
 
 namespace grouter {
 namespace {
 
 using Certificates = std::shared_ptr<const CertificateStore>;
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-
-Bio Open(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
 // The set was validated: what fails here is memory.
 int UseCurrent(SSL* ssl, void* store) {
   const std::shared_ptr<const CertificateSet> set = (*static_cast<const Certificates*>(store))->current();
-  const Bio chain = Open(set->texts.chain);
-  const Bio key_text = Open(set->texts.key);
-  const Certificate leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-  const Key key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+  const pem::Bio chain = pem::Open(set->texts.chain);
+  const pem::Certificate leaf = pem::ReadCertificate(chain.get());
+  const pem::Key key = pem::ReadKey(set->texts.key);
   if (leaf == nullptr || key == nullptr || SSL_use_certificate(ssl, leaf.get()) != 1 ||
       SSL_use_PrivateKey(ssl, key.get()) != 1) {
     return 0;
   }
   SSL_clear_chain_certs(ssl);
-  while (const Certificate next{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)}) {
+  while (const pem::Certificate next = pem::ReadCertificate(chain.get())) {
     if (SSL_add1_chain_cert(ssl, next.get()) != 1) return 0;
   }
   ERR_clear_error();  // the end of the text is one

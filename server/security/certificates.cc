@@ -1,10 +1,8 @@
 #include "server/security/certificates.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -14,21 +12,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/pem.h"
 
 namespace grouter {
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
+using pem::Certificate;
+using Context = std::unique_ptr<SSL_CTX, pem::Free<SSL_CTX_free>>;
 
 constexpr int kMaxChain = 16;
 constexpr int kMaxSubject = 128;
@@ -39,16 +29,11 @@ absl::Status Wrong(const std::string& what, const char* part) {
                "Give PEM files that belong together; `grouter certs init` makes a set.");
 }
 
-Bio Open(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-// Never asks the terminal.
-int NoPassword(char*, int, int, void*) { return 0; }
-
 absl::StatusOr<std::vector<Certificate>> ReadChain(const std::string& text, const char* part) {
-  const Bio bio = Open(text);
+  const pem::Bio bio = pem::Open(text);
   std::vector<Certificate> chain;
   while (chain.size() < kMaxChain) {
-    Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr));
+    Certificate certificate = pem::ReadCertificate(bio.get());
     if (certificate == nullptr) break;
     chain.push_back(std::move(certificate));
   }
@@ -94,8 +79,7 @@ absl::StatusOr<CertificateFacts> ValidateCertificates(const CertificateTexts& te
   if (X509_check_purpose(chain[0].get(), X509_PURPOSE_SSL_SERVER, 0) != 1) {
     return Wrong("the certificate is not one for servers", "certificate");
   }
-  const Bio bio = Open(texts.key);
-  const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassword, nullptr));
+  const pem::Key key = pem::ReadKey(texts.key);
   if (key == nullptr) return Wrong("no private key in it, or one with a password", "key");
   // As the transport will: this also refuses what the library's security level does.
   const Context context(SSL_CTX_new(TLS_server_method()));

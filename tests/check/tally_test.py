@@ -46,6 +46,17 @@ class Tally(unittest.TestCase):
         cases, _ = tally.tally([result("//a", "FAILED")], 3, lambda uri: passing)
         self.assertEqual([state for _, state, _ in cases], ["passed", "failed"])
 
+    def test_a_program_that_skips_itself_is_skipped_not_passed(self):
+        skipping = (
+            '<testsuites tests="1" failures="0"><testsuite name="A" tests="1" skipped="1">'
+            '<testcase name="B" status="run" result="skipped" classname="A">'
+            '<skipped message="/x/a_gpu_test.cc:3&#x0A;no GPU"/></testcase></testsuite></testsuites>'
+        )
+        cases, _ = tally.tally([result("//a")], 0, lambda uri: skipping)
+        self.assertEqual(cases, [("//a A.B", "skipped", "no GPU")])
+        cases, _ = tally.tally([result("//a")], 0, lambda uri: '<testsuites tests="0"/>')
+        self.assertEqual(cases, [("//a", "skipped", "none of its cases ran")])
+
     def test_a_timeout_without_an_xml_file_counts_as_failed(self):
         cases, _ = tally.tally([result("//a", "TIMEOUT", None)], 3)
         self.assertEqual(cases, [("//a", "failed", "TIMEOUT: see its log")])

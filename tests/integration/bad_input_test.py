@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -180,6 +181,38 @@ class BadInputTest(unittest.TestCase):
         for process in ranks:
             self.assertEqual(process.wait(timeout=120), 0, process.log.read_text())
 
+    def test_a_server_that_is_killed_and_stays_away(self):
+        server, address = self.world.start_server(name="server_gone")
+        meet = free_port()
+        common = ["--server", address, "--server_timeout", "2s", "--out", "run_server_gone"]
+        ranks = [self.world.start_rank(rank, meet, *common, name=f"gone{rank}") for rank in range(2)]
+        self.wait_for_file("run_server_gone/metrics.jsonl", ranks[0])
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait(timeout=30)
+        codes = [process.wait(timeout=60) for process in ranks]
+        self.assertNotIn(0, codes)
+        self.assertIn(address, "".join(process.log.read_text() for process in ranks))
+
+    def test_an_interrupted_run_leaves_no_process(self):
+        _, address = self.world.start_server(name="server_interrupt")
+        run_train = self.world.start(
+            *("grouter", "train", "--config", "config/table.json", "--out", "run_interrupted"),
+            *("--ranks", 2, "--server", address, "--trainer", self.trainer()),
+            name="interrupted",
+        )
+        self.wait_for_file("run_interrupted/metrics.jsonl", run_train)
+        self.assertGreater(len(self.session(run_train)), 1)
+        os.kill(run_train.pid, signal.SIGTERM)
+        self.assertNotEqual(run_train.wait(timeout=30), 0)
+        self.assertEqual(self.session(run_train), [])
+
+    def test_a_trainer_whose_disk_takes_no_more(self):
+        limited = f"trap '' XFSZ; ulimit -f 4; exec {self.trainer()} --config teacher.json --out full"
+        done = run("sh", "-c", limited, cwd=self.world.folder, check=False)
+        self.assertGreaterEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"rank 0: checkpoint full/checkpoints/step_2: cannot write: .+")
+        self.assertEqual(list((self.world.folder / "full/checkpoints").glob("*")), [])
+
     def test_a_disk_that_takes_no_more(self):
         # A limit on file sizes stands in for a full disk: writes fail in the middle of a file.
         before = self.files()
@@ -206,6 +239,21 @@ class BadInputTest(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 3)
         self.assertIn("stdout", done.stderr)
+
+    def wait_for_file(self, name, process):
+        deadline = time.monotonic() + 60
+        while not (self.world.folder / name).exists():
+            self.assertLess(time.monotonic(), deadline, process.log.read_text())
+            self.assertIsNone(process.poll(), process.log.read_text())
+            time.sleep(0.01)
+
+    @staticmethod
+    def session(process):
+        """What runs in the session that a process began."""
+        done = subprocess.run(
+            ["ps", "-o", "pid=", "-s", str(process.pid)], text=True, stdout=subprocess.PIPE, check=False
+        )
+        return done.stdout.split()
 
     @staticmethod
     def trainer():

@@ -1,10 +1,8 @@
 #include "tools/certs/make_certificates.h"
 
 #include <arpa/inet.h>
-#include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
@@ -16,21 +14,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "io/pem.h"
 
 namespace grouter {
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
+using pem::Certificate;
+using pem::Key;
+using Extension = std::unique_ptr<X509_EXTENSION, pem::Free<X509_EXTENSION_free>>;
 
 constexpr int kSerialBytes = 16;
 constexpr int kTokenBytes = 32;
@@ -79,7 +70,7 @@ bool SetSerial(X509* certificate) {
   unsigned char bytes[kSerialBytes];
   if (RAND_bytes(bytes, sizeof(bytes)) != 1) return false;
   bytes[0] &= 0x7F;  // positive
-  const std::unique_ptr<BIGNUM, Free<BN_free>> number(BN_bin2bn(bytes, sizeof(bytes), nullptr));
+  const std::unique_ptr<BIGNUM, pem::Free<BN_free>> number(BN_bin2bn(bytes, sizeof(bytes), nullptr));
   return number != nullptr && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
 
@@ -103,26 +94,13 @@ Certificate Begin(const std::string& common_name, const Validity& validity, EVP_
   return certificate;
 }
 
-template <typename Write>
-std::string Text(const Write& write) {
-  const Bio bio(BIO_new(BIO_s_mem()));
-  if (bio == nullptr || write(bio.get()) != 1) return "";
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return std::string(data, size);
-}
-
 absl::StatusOr<KeyPair> Texts(X509* certificate, EVP_PKEY* key) {
   KeyPair pair;
-  pair.certificate = Text([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); });
-  pair.key = Text([&](BIO* bio) {
-    return PEM_write_bio_PKCS8PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  });
+  pair.certificate = pem::Text(certificate);
+  pair.key = pem::Text(key);
   if (pair.certificate.empty() || pair.key.empty()) return Failed("cannot write a certificate");
   return pair;
 }
-
-Bio Open(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
 }  // namespace
 
@@ -144,10 +122,9 @@ absl::StatusOr<KeyPair> MakeAuthority(const std::string& name, const Validity& v
 absl::StatusOr<KeyPair> MakeCertificate(const KeyPair& authority, Role role,
                                         const std::vector<std::string>& names, const Validity& validity) {
   GROUTER_ASSIGN_OR_RETURN(const std::string alternatives, AlternativeNames(names));
-  const Bio ca_text = Open(authority.certificate);
-  const Bio key_text = Open(authority.key);
-  const Certificate ca(PEM_read_bio_X509(ca_text.get(), nullptr, nullptr, nullptr));
-  const Key ca_key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+  const pem::Bio ca_text = pem::Open(authority.certificate);
+  const Certificate ca = pem::ReadCertificate(ca_text.get());
+  const Key ca_key = pem::ReadKey(authority.key);
   if (ca == nullptr || ca_key == nullptr || X509_check_private_key(ca.get(), ca_key.get()) != 1) {
     return Damaged();
   }

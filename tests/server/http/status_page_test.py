@@ -1,22 +1,17 @@
 """The status page of the real server in headless Chromium, at the width of a desk and of a phone."""
 
-import os
-import pathlib
 import shutil
-import tempfile
 import unittest
 
 import grpc
 
 from tests.client.python import served_plans
-from tests.server.http.browser import Browser
+from tests.testing.browser.browser import DESK, OUTPUTS, PHONE, Browser
 
 client = served_plans.import_client()
 
 from grouter.v1 import plan_service_pb2, plan_service_pb2_grpc  # noqa: E402
 
-OUTPUTS = pathlib.Path(os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR", tempfile.gettempdir()))
-DESK, PHONE = (1280, 900), (390, 844)
 NASTY = "</td><script>document.title='broken in'</script><b>bold</b>"
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -10,37 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-OUTPUTS = Path(os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR", tempfile.gettempdir()))
-DESK, PHONE = (1280, 2200), (390, 3000)
-
-
-def chromium(page, width, height, *arguments):
-    profile = tempfile.mkdtemp()
-    try:
-        return subprocess.run(
-            [
-                "chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--hide-scrollbars",
-                "--no-first-run",
-                "--disable-extensions",
-                "--disable-background-networking",
-                f"--user-data-dir={profile}",
-                f"--window-size={width},{height}",
-                *arguments,
-                f"file://{page}",
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=120,
-            check=True,
-        ).stdout
-    finally:
-        shutil.rmtree(profile, ignore_errors=True)
+from tests.testing.browser.browser import DESK, OUTPUTS, PHONE, Browser
 
 
 def events(rank):
@@ -138,13 +107,20 @@ class ReportInABrowserTest(unittest.TestCase):
                 stdout=page,
                 check=True,
             )
-        cls.dom = {size: chromium(cls.page, *size, "--dump-dom") for size in (DESK, PHONE)}
+        with Browser() as browser:
+            cls.drawn = {
+                size: browser.draw(cls.page, size, f"report_{name}.png")
+                for name, size in (("desk", DESK), ("phone", PHONE))
+            }
+            cls.problems = browser.problems
+        cls.dom = {size: drawn.html for size, drawn in cls.drawn.items()}
 
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
     def test_the_page_draws_to_its_end(self):
+        self.assertEqual(self.problems, [])
         for size, dom in self.dom.items():
             self.assertIn('data-drawn="yes"', dom, size)
 
@@ -187,22 +163,13 @@ class ReportInABrowserTest(unittest.TestCase):
         self.assertNotIn("<b>not markup", source)
 
     def test_nothing_is_wider_than_the_window(self):
-        for width, height in (DESK, PHONE):
-            probe = self.folder / f"probe{width}.html"
-            probe.write_text(
-                self.page.read_text("utf-8").replace(
-                    "</html>",
-                    "<script>document.body.setAttribute('data-width', document.documentElement.scrollWidth)</script></html>",
-                )
-            )
-            dom = chromium(probe, width, height, "--dump-dom")
-            self.assertLessEqual(int(re.search(r'data-width="(\d+)"', dom).group(1)), max(width, 500))
+        for size, drawn in self.drawn.items():
+            self.assertEqual(drawn.window, size[0])
+            self.assertLessEqual(drawn.width, size[0])
 
     def test_screenshots_are_kept(self):
-        for name, size in (("desk", DESK), ("phone", PHONE)):
-            shot = OUTPUTS / f"report_{name}.png"
-            chromium(self.page, *size, f"--screenshot={shot}")
-            self.assertGreater(shot.stat().st_size, 20000)
+        for name in ("desk", "phone"):
+            self.assertGreater((OUTPUTS / f"report_{name}.png").stat().st_size, 20000)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+# Where a test's pictures are kept, and the windows that pages are tried in.
+OUTPUTS = Path(os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR", tempfile.gettempdir()))
+DESK, PHONE = (1280, 900), (390, 844)
 
 ARGUMENTS = [
     "--headless",
@@ -18,6 +24,12 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--remote-debugging-pipe",
 ]
+
+
+class Drawn(NamedTuple):
+    html: str  # the page after its scripts ran
+    width: int  # of what is on it, in CSS pixels
+    window: int
 
 
 class Browser:
@@ -120,6 +132,18 @@ class Browser:
             f" let good = false; try {{ good = {expression}; }} catch (error) {{ good = false; }}"
             " if (good) resolve(true); else if ((left -= 1) < 0) reject(new Error('never'));"
             " else setTimeout(look, 16); }; look(); })"
+        )
+
+    def draw(self, path, size, photograph):
+        """A local page that marks its end by body's data-drawn, in a window of `size`; its picture is kept."""
+        self.resize(*size)
+        self.open(f"file://{path}")
+        self.wait_for("document.body.dataset.drawn === 'yes'")
+        self.photograph(OUTPUTS / photograph)
+        return Drawn(
+            self.ask("document.documentElement.outerHTML"),
+            self.ask("document.documentElement.scrollWidth"),
+            self.ask("window.innerWidth"),
         )
 
     def photograph(self, path):
