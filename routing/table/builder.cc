@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -13,8 +14,8 @@
 #include "routing/table/content.h"
 #include "routing/table/format.h"
 #include "routing/table/manifest.h"
-#include "routing/table/serial_queue.h"
 #include "routing/table/shard.h"
+#include "routing/table/stage_pool.h"
 #include "routing/table/statistics.h"
 #include "routing/table/weights.h"
 
@@ -24,6 +25,12 @@ namespace {
 constexpr uint64_t kBatchBytes = 4 << 20;
 constexpr int kMaxBatches = 6;
 constexpr size_t kSamplesHashedTogether = 16;
+enum Stage : uint32_t { kCounting, kDigesting, kNumStages };
+
+// Beside the caller's, which helps when it would wait.
+uint32_t ComputingThreads() {
+  return std::min<uint32_t>(kNumStages, std::max(2u, std::thread::hardware_concurrency()) - 1);
+}
 
 absl::Status Invalid(absl::string_view what, absl::string_view where, absl::string_view fix) {
   return Error(absl::StatusCode::kInvalidArgument, what, where, fix);
@@ -166,10 +173,9 @@ class ShardBuilder : public TableBuilder {
   int batches_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<char[]>> spare_ ABSL_GUARDED_BY(mutex_);
 
-  // Destroyed first: their tasks use the members above.
-  SerialQueue writing_;
-  SerialQueue digesting_;
-  SerialQueue counting_;
+  // Destroyed first: their tasks use the members above. Writing waits for the disk, so it has its own thread.
+  StagePool writing_{1, 1};
+  StagePool computing_{kNumStages, ComputingThreads()};
 };
 
 absl::Status ShardBuilder::CheckView(const RouteView& r, uint32_t length) const {
@@ -329,6 +335,12 @@ absl::Status ShardBuilder::AddSample(absl::Span<const RouteView> layer_groups) {
 std::shared_ptr<Batch> ShardBuilder::NewBatch(uint64_t capacity) {
   auto* batch = new Batch;
   batch->capacity = capacity;
+  const auto full = [this] {
+    MutexLock lock(&mutex_);
+    return batches_in_flight_ >= kMaxBatches;
+  };
+  while (full() && computing_.RunOne()) {
+  }
   {
     MutexLock lock(&mutex_);
     while (batches_in_flight_ >= kMaxBatches) batch_freed_.Wait(&mutex_);
@@ -351,11 +363,11 @@ std::shared_ptr<Batch> ShardBuilder::NewBatch(uint64_t capacity) {
 }
 
 void ShardBuilder::Send(std::shared_ptr<const Batch> batch) {
-  writing_.Post([this, batch] {
+  writing_.Post(0, [this, batch] {
     if (status().ok()) Fail(file_.Append({batch->bytes.get(), batch->size}));
   });
-  counting_.Post([this, batch] { CountBatch(*batch); });
-  digesting_.Post([this, batch] { DigestBatch(*batch); });
+  computing_.Post(kCounting, [this, batch] { CountBatch(*batch); });
+  computing_.Post(kDigesting, [this, batch] { DigestBatch(*batch); });
 }
 
 void ShardBuilder::DigestBatch(const Batch& batch) {
@@ -405,8 +417,7 @@ absl::Status ShardBuilder::AppendSection(SectionKind kind, absl::string_view byt
 absl::StatusOr<ShardSummary> ShardBuilder::Finish() {
   if (batch_ != nullptr) Send(std::move(batch_));
   batch_ = nullptr;
-  digesting_.Drain();
-  counting_.Drain();
+  computing_.Drain();
   writing_.Drain();
   GROUTER_RETURN_IF_ERROR(status());
   const uint64_t added = facts_.size() / kFactsBytes;

@@ -35,9 +35,9 @@ struct ShardSummary {
   uint64_t statistics_bytes = 0;  // facts, expert counts, load, co-activation
 };
 
-// One thread at a time. Copies, digests, counts and writes run on threads of its own; memory is a fixed
-// number of batches of about 4 MiB (or of one sample, where that is larger) and about 500 bytes a sample.
-// Destroyed before Finish, it leaves no shard.
+// One thread at a time. Digests, counts and writes run on threads of its own, the caller's helping; memory is
+// a fixed number of batches of about 4 MiB (or of one sample, where that is larger) and about 500 bytes a
+// sample. Destroyed before Finish, it leaves no shard.
 class TableBuilder {
  public:
   // Removes what a killed writer of the same shard left. INVALID_ARGUMENT for a bad header or range.

@@ -112,6 +112,9 @@ inline __m256i BytesOf(uint32_t bits) {
   return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, one_each), one_each);
 }
 
+inline __m256i Load16(const uint16_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
 inline void Store(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 
 void JoinAvx2(const PlaneCode& code, const uint8_t* symbols, const char* low, uint32_t count,
@@ -196,22 +199,19 @@ inline __m256i RoundHalves(__m256 value) {
 void PutWeights8Avx2(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
   const __m256 all = _mm256_set1_ps(total);
   const __m256i exponent = _mm256_set1_epi16(0x7f80);
-  const auto load = [&](int j, uint32_t i) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[j] + i));
-  };
   for (uint32_t i = 0; i < count; i += 16) {
     __m256i v[8], t[8], u[8];
-    v[7] = load(7, i);
+    v[7] = Load16(planes[7] + i);
     __m256 low = LowFloats(v[7]), high = HighFloats(v[7]);
     for (int j = 6; j > 0; --j) {
-      v[j] = _mm256_add_epi16(v[j + 1], load(j, i));
+      v[j] = _mm256_add_epi16(v[j + 1], Load16(planes[j] + i));
       low = _mm256_add_ps(low, LowFloats(v[j]));
       high = _mm256_add_ps(high, HighFloats(v[j]));
     }
     const __m256i guess = _mm256_or_si256(_mm256_srli_epi32(RoundHalves(_mm256_sub_ps(all, low)), 16),
                                           RoundHalves(_mm256_sub_ps(all, high)));
     const __m256i infinite = _mm256_cmpeq_epi16(_mm256_and_si256(guess, exponent), exponent);
-    const __m256i zigzag = load(0, i);
+    const __m256i zigzag = Load16(planes[0] + i);
     const __m256i sign =
         _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_and_si256(zigzag, _mm256_set1_epi16(1)));
     v[0] = _mm256_add_epi16(_mm256_andnot_si256(infinite, guess),
@@ -344,6 +344,13 @@ void JoinAvx512(const PlaneCode& code, const uint8_t* symbols, const char* low, 
   }
 }
 
+inline __m512i LoadEight(const uint8_t* from) {
+  return _mm512_castsi128_si512(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+inline void StoreEight(uint8_t* to, __m512i bytes) {
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(bytes));
+}
+
 void PutIds8Avx512(const PlaneCode* codes, const uint8_t* const symbols[8], const char* const low[8],
                    const uint8_t* lists, const uint32_t* list_of, uint32_t count, uint8_t* ids) {
   alignas(64) uint8_t ranks[512];
@@ -360,14 +367,22 @@ void PutIds8Avx512(const PlaneCode* codes, const uint8_t* const symbols[8], cons
       }
     }
     TransposeBytes(v);
-    for (int j = 0; j < 8; ++j) _mm512_store_si512(ranks + 64 * j, v[j]);
+    uint64_t far = 0;  // tokens with a rank past the first half of their list
+    for (int j = 0; j < 8; ++j) {
+      far |= uint64_t{_mm512_test_epi64_mask(v[j], _mm512_set1_epi8(64))} << (8 * j);
+      _mm512_store_si512(ranks + 64 * j, v[j]);
+    }
     for (uint32_t t = 0; t < 64; ++t) {
       const uint8_t* list = lists + size_t{128} * list_of[i + t];
-      const __m512i rank =
-          _mm512_castsi128_si512(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(ranks + 8 * t)));
-      const __m512i id =
-          _mm512_permutex2var_epi8(_mm512_loadu_si512(list), rank, _mm512_loadu_si512(list + 64));
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(ids + 8 * (i + t)), _mm512_castsi512_si128(id));
+      StoreEight(ids + 8 * size_t{i + t},
+                 _mm512_permutexvar_epi8(LoadEight(ranks + 8 * t), _mm512_loadu_si512(list)));
+    }
+    for (; far != 0; far &= far - 1) {
+      const uint32_t t = static_cast<uint32_t>(__builtin_ctzll(far));
+      const uint8_t* list = lists + size_t{128} * list_of[i + t];
+      StoreEight(ids + 8 * size_t{i + t},
+                 _mm512_permutex2var_epi8(_mm512_loadu_si512(list), LoadEight(ranks + 8 * t),
+                                          _mm512_loadu_si512(list + 64)));
     }
   }
 }

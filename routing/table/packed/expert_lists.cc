@@ -65,14 +65,15 @@ ExpertLists ExpertLists::FromCounts(const TokenCounts& counts) {
 void ExpertLists::BuildLists() {
   if (num_experts_ > 256) return;
   stride_ = num_experts_ <= 128 ? 128 : 256;
-  lists_.assign(size_t{stride_} * num_lists(), 0);
-  for (uint32_t r = 0; r < num_experts_; ++r) lists_[r] = static_cast<uint8_t>(common_[r]);
+  lists_.assign(size_t{stride_} / sizeof(Line) * num_lists(), Line{});
+  uint8_t* const lists = reinterpret_cast<uint8_t*>(lists_.data());
+  for (uint32_t r = 0; r < num_experts_; ++r) lists[r] = static_cast<uint8_t>(common_[r]);
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const uint8_t* level = &levels_[i * num_experts_];
     std::array<uint32_t, kMaxLevels + 1> next = {};
     for (uint32_t e = 0; e < num_experts_; ++e) ++next[kMaxLevels - 1 - level[e] + 1];
     for (uint32_t l = 0; l < kMaxLevels; ++l) next[l + 1] += next[l];
-    uint8_t* list = &lists_[(i + 1) * stride_];
+    uint8_t* list = lists + (i + 1) * stride_;
     for (uint16_t e : common_) list[next[kMaxLevels - 1 - level[e]]++] = static_cast<uint8_t>(e);
   }
   list_of_.assign(tokens_.empty() ? 0 : *std::max_element(tokens_.begin(), tokens_.end()) + size_t{1}, 0);
@@ -82,13 +83,12 @@ void ExpertLists::BuildLists() {
 void ExpertLists::ListsOf(absl::Span<const uint32_t> tokens, uint32_t* lists) const {
   const uint32_t* const list_of = list_of_.data();
   const size_t known = list_of_.size();
-  const uint8_t* const bytes = lists_.data();
+  const uint8_t* const bytes = this->lists();
   const size_t stride = stride_;
   for (size_t t = 0; t < tokens.size(); ++t) {
     const uint32_t list = tokens[t] < known ? list_of[tokens[t]] : 0;
     lists[t] = list;
     __builtin_prefetch(bytes + list * stride, 0, 2);
-    __builtin_prefetch(bytes + list * stride + 64, 0, 2);
   }
 }
 

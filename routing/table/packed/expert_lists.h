@@ -40,17 +40,22 @@ class ExpertLists {
   uint32_t num_lists() const { return static_cast<uint32_t>(1 + tokens_.size()); }
   // Which list a token uses; 0: the common one.
   uint32_t ListOf(uint32_t token) const { return token < list_of_.size() ? list_of_[token] : 0; }
-  // ListOf each token; brings the lists nearer to the processor.
+  // ListOf each token; brings the lists' beginnings nearer to the processor.
   void ListsOf(absl::Span<const uint32_t> tokens, uint32_t* lists) const;
-  // Up to 256 experts: lists of `stride()` ids end to end, 128 or 256; past num_experts they hold 0.
+  // Up to 256 experts: lists of `stride()` ids end to end, 128 or 256; past num_experts they hold 0. Aligned
+  // to 64 bytes.
   uint32_t stride() const { return stride_; }
-  const uint8_t* lists() const { return lists_.data(); }
+  const uint8_t* lists() const { return reinterpret_cast<const uint8_t*>(lists_.data()); }
   // [num_experts] of all selections, > 0; after FromCounts only.
   const std::vector<double>& shares() const { return shares_; }
   // The common list, of any number of experts.
   const std::vector<uint16_t>& common() const { return common_; }
 
  private:
+  // A line of the cache: a list that began inside one would take one more and cut each vector in two.
+  struct alignas(64) Line {
+    uint8_t ids[64];
+  };
   void BuildLists();
 
   uint32_t num_experts_ = 0;
@@ -60,7 +65,7 @@ class ExpertLists {
   std::vector<uint32_t> tokens_;  // by class, then ascending
   std::vector<uint32_t> class_sizes_;
   std::vector<uint8_t> levels_;  // [tokens_][num_experts], kept until the lists are built or encoded
-  std::vector<uint8_t> lists_;
+  std::vector<Line> lists_;
   std::vector<uint32_t> list_of_;
 };
 

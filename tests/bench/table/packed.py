@@ -94,7 +94,8 @@ def stand_in(setting, packed, folder):
 
 
 def decode_rows(area, decoded, metric, suffix=""):
-    """packed_decode_portable: what a processor without AVX-512 VBMI runs; with the suffix, one without AVX2 too."""
+    """packed_decode_portable: what a processor without AVX-512 VBMI runs; with the suffix, one without AVX2 too, which
+    no bar speaks of."""
     fast = metric == "packed_decode"
     for case in ("hot", "cold"):
         ours = [one[case] for one in decoded]
@@ -103,7 +104,7 @@ def decode_rows(area, decoded, metric, suffix=""):
             **shared,
             peer=[one["zstd"] for one in decoded],
             peer_name="zstd -3 of 24 B records",
-            bar=rows.Bar("peer", 2 if fast else 1),
+            bar=None if suffix else rows.Bar("peer", 2 if fast else 1),
         )
         if fast:
             # What entropy decoder and assembly take one after the other.

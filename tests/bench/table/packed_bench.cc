@@ -5,6 +5,7 @@
 //   decode TABLE [--tokens PREFIX --index FILE] [--kernel portable|avx2]
 //                          one core: tokens/s of the decoder, its parts, and the peers
 //   planes TABLE FILE      the table's columns, for a compressor of columns
+#include <sys/mman.h>
 #include <time.h>
 #include <zstd.h>
 
@@ -332,6 +333,25 @@ void Planes(const std::string& path, const std::string& to) {
               static_cast<unsigned long long>(table->num_tokens() * h.num_layer_groups));
 }
 
+// Memory in huge pages where the system gives them, so that the cache is what is cold and not the page table.
+class LargeBuffer {
+ public:
+  explicit LargeBuffer(size_t size) {
+    constexpr size_t kHugePage = 2 << 20;
+    const size_t whole = (size + kHugePage - 1) / kHugePage * kHugePage;
+    bytes_.reset(static_cast<char*>(std::aligned_alloc(kHugePage, whole)));
+    ::madvise(bytes_.get(), whole, MADV_HUGEPAGE);
+    std::memset(bytes_.get(), 0, whole);
+  }
+  char& operator[](size_t i) { return bytes_.get()[i]; }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<char, Free> bytes_;
+};
+
 void Decode(const Arguments& a) {
   const Records r = Load(a.words[1], a.tokens);
   const TableHeader& h = r.shard->table_header();
@@ -342,7 +362,8 @@ void Decode(const Arguments& a) {
     largest = std::max(largest, layout.payload_bytes);
     all += layout.payload_bytes;
   }
-  std::vector<char> hot(largest + 64), cold(all + 64);
+  std::vector<char> hot(largest + 64);
+  LargeBuffer cold(all + 64);
   std::vector<uint64_t> at;
   for (uint64_t s = 0, next = 0; s < r.layouts.size(); next += r.layouts[s++].payload_bytes)
     at.push_back(next);
@@ -364,7 +385,7 @@ void Decode(const Arguments& a) {
   });
   const double assembly_rate = AssemblyRate(r, kernel, hot.data());
   // Memory.
-  std::vector<char> copied(all + 64);
+  LargeBuffer copied(all + 64);
   const double copy_rate =
       Rate(r, [&](uint64_t s) { std::memcpy(&copied[at[s]], &cold[at[s]], r.layouts[s].payload_bytes); });
   // zstd -3 of 24 bytes a token, a frame a sample.

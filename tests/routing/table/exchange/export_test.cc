@@ -83,6 +83,24 @@ TEST(ExportTable, EveryLosslessFormatImportsToTheSameDigest) {
   }
 }
 
+TEST(ExportTable, AnImportThatStatesTooFewExpertsIsRefusedInEveryFormat) {
+  for (const char* format :
+       {"npz", "npy", "tensor", "megatron", "reference", "routed-experts", "trace-jsonl"}) {
+    RandomTableOptions o;
+    o.lengths = {40, 30};
+    o.header.num_experts = 9;
+    o.header.k = 3;
+    if (format == std::string("reference")) o.header.weight_type = WeightType::kFloat32;
+    const auto table = MakeRandomTable(o, NewFolder());
+    ASSERT_TRUE(RoundTrip(o, *table, format).ok()) << format;
+    RandomTableOptions few = o;
+    few.header.num_experts = 5;
+    const absl::Status status = RoundTrip(few, *table, format).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << format << ": " << status;
+    EXPECT_NE(status.message().find("not below 5"), absl::string_view::npos) << format << ": " << status;
+  }
+}
+
 TEST(ExportTable, MegatronPairsHoldTheSameIdsByteForByte) {
   RandomTableOptions o;
   o.lengths = {4, 3};
