@@ -1,5 +1,6 @@
 #include "proto/frame.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
@@ -45,6 +46,8 @@ std::string EncodePosition(const FrameHeader& header) {
   return position;
 }
 
+void ReleaseString(void* bytes) { delete static_cast<std::string*>(bytes); }
+
 void ReleaseOwner(void* owner) { delete static_cast<std::shared_ptr<const void>*>(owner); }
 
 absl::Status BadMessage(const char* what) {
@@ -74,8 +77,10 @@ bool ReadPosition(CodedInputStream* in, FrameHeader* header) {
   return whole;
 }
 
-absl::Status ReadFrame(CodedInputStream* in,
-                       const std::function<absl::StatusOr<char*>(const FrameHeader&)>& place) {
+// Takes header.data_bytes from the stream.
+using TakeData = std::function<absl::Status(CodedInputStream* in, const FrameHeader& header)>;
+
+absl::Status ReadFrame(CodedInputStream* in, const TakeData& take) {
   uint32_t length = 0;
   if (!in->ReadVarint32(&length)) return BadMessage("a frame without a length");
   const auto limit = in->PushLimit(static_cast<int>(length));
@@ -96,24 +101,43 @@ absl::Status ReadFrame(CodedInputStream* in,
       }
       has_data = true;
       header.data_bytes = data_bytes;
-      GROUTER_ASSIGN_OR_RETURN(char* destination, place(header));
-      if (!in->ReadRaw(destination, static_cast<int>(data_bytes))) return BadMessage("frame data cut short");
+      GROUTER_RETURN_IF_ERROR(take(in, header));
     } else if (!WireFormatLite::SkipField(in, tag)) {
       return BadMessage("a damaged frame");
     }
   }
   if (!in->ConsumedEntireMessage() || in->BytesUntilLimit() != 0) return BadMessage("a damaged frame");
   in->PopLimit(limit);
-  if (!has_data && has_position) GROUTER_RETURN_IF_ERROR(place(header).status());
+  if (!has_data && has_position) GROUTER_RETURN_IF_ERROR(take(in, header));
   return absl::OkStatus();
+}
+
+absl::Status ReadMessage(grpc::ByteBuffer* message, const TakeData& take) {
+  grpc::ProtoBufferReader reader(message);
+  if (!reader.status().ok()) return BadMessage("an unreadable message");
+  CodedInputStream in(&reader);
+  while (const uint32_t tag = in.ReadTag()) {
+    if (tag == kFramesTag) {
+      GROUTER_RETURN_IF_ERROR(ReadFrame(&in, take));
+    } else if (!WireFormatLite::SkipField(&in, tag)) {
+      return BadMessage("a damaged message");
+    }
+  }
+  return in.ConsumedEntireMessage() ? absl::OkStatus() : BadMessage("a message cut short");
 }
 
 }  // namespace
 
 void FrameMessage::FlushCopied() {
   if (copied_.empty()) return;
-  slices_.emplace_back(copied_);
-  copied_.clear();
+  if (copied_.size() < kReferFrom / 4) {
+    slices_.emplace_back(copied_);
+    copied_.clear();
+    return;
+  }
+  auto* owned = new std::string(std::move(copied_));
+  slices_.emplace_back(&(*owned)[0], owned->size(), ReleaseString, owned);
+  copied_ = std::string();
 }
 
 void FrameMessage::Add(const FrameHeader& header, const std::vector<absl::string_view>& pieces,
@@ -125,6 +149,9 @@ void FrameMessage::Add(const FrameHeader& header, const std::vector<absl::string
   if (header.payload_bytes != 0) PutField(kPayloadBytesTag, header.payload_bytes, &frame);
   PutField(kDataTag, header.data_bytes, &frame);
   PutField(kFramesTag, frame.size() + header.data_bytes, &copied_);
+  uint64_t small = frame.size();
+  for (const absl::string_view piece : pieces) small += piece.size() < kReferFrom ? piece.size() : 0;
+  if (copied_.capacity() - copied_.size() < small) copied_.reserve(2 * copied_.size() + small + 64);
   copied_ += frame;
   for (const absl::string_view piece : pieces) {
     if (piece.size() < kReferFrom) {
@@ -148,17 +175,30 @@ grpc::ByteBuffer FrameMessage::Take() {
 
 absl::Status ReadFrames(grpc::ByteBuffer* message,
                         const std::function<absl::StatusOr<char*>(const FrameHeader&)>& place) {
-  grpc::ProtoBufferReader reader(message);
-  if (!reader.status().ok()) return BadMessage("an unreadable message");
-  CodedInputStream in(&reader);
-  while (const uint32_t tag = in.ReadTag()) {
-    if (tag == kFramesTag) {
-      GROUTER_RETURN_IF_ERROR(ReadFrame(&in, place));
-    } else if (!WireFormatLite::SkipField(&in, tag)) {
-      return BadMessage("a damaged message");
+  return ReadMessage(message, [&](CodedInputStream* in, const FrameHeader& header) -> absl::Status {
+    GROUTER_ASSIGN_OR_RETURN(char* destination, place(header));
+    return in->ReadRaw(destination, static_cast<int>(header.data_bytes)) ? absl::OkStatus()
+                                                                         : BadMessage("frame data cut short");
+  });
+}
+
+absl::Status VisitFrames(
+    grpc::ByteBuffer* message,
+    const std::function<absl::Status(const FrameHeader&, absl::string_view piece, bool first)>& visit) {
+  return ReadMessage(message, [&](CodedInputStream* in, const FrameHeader& header) -> absl::Status {
+    if (header.data_bytes == 0) return visit(header, absl::string_view(), true);
+    for (uint64_t left = header.data_bytes; left > 0;) {
+      const void* bytes = nullptr;
+      int size = 0;
+      if (!in->GetDirectBufferPointer(&bytes, &size)) return BadMessage("frame data cut short");
+      const uint64_t taken = std::min<uint64_t>(left, static_cast<uint64_t>(size));
+      GROUTER_RETURN_IF_ERROR(visit(header, absl::string_view(static_cast<const char*>(bytes), taken),
+                                    left == header.data_bytes));
+      if (!in->Skip(static_cast<int>(taken))) return BadMessage("frame data cut short");
+      left -= taken;
     }
-  }
-  return in.ConsumedEntireMessage() ? absl::OkStatus() : BadMessage("a message cut short");
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace grouter

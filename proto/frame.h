@@ -55,6 +55,13 @@ class FrameMessage {
 absl::Status ReadFrames(grpc::ByteBuffer* message,
                         const std::function<absl::StatusOr<char*>(const FrameHeader&)>& place);
 
+// The same without a copy: `visit` gets each frame's data where it lies in the message, in one piece or in
+// several, in order; `first` is true for a frame's first piece (an empty frame has one empty piece). The
+// bytes live as long as `message` does.
+absl::Status VisitFrames(
+    grpc::ByteBuffer* message,
+    const std::function<absl::Status(const FrameHeader&, absl::string_view piece, bool first)>& visit);
+
 }  // namespace grouter
 
 #endif  // GROUTER_PROTO_FRAME_H_

@@ -8,7 +8,7 @@
 #include "spdlog/spdlog.h"
 
 int main(int argc, char** argv) {
-  grouter::BlockSignals();
+  grouter::PrepareProcess();
   spdlog::set_default_logger(spdlog::stderr_color_mt("grouter_server"));
   std::map<std::string, std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {

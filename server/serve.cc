@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "server/config/reload.h"
 #include "server/server.h"
 #include "spdlog/spdlog.h"
@@ -75,10 +76,12 @@ void TellStalls(const StallWatch::News& news) {
 
 }  // namespace
 
-void BlockSignals() {
+void PrepareProcess() {
   const sigset_t set = Handled();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // Debian builds Abseil with its search for lock cycles, at every lock that gRPC takes.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
 void ServeUntilSignal(const server::ServerConfig& config, const ReadConfig& read_config, Server* server) {

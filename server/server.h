@@ -51,10 +51,11 @@ using ReadConfig = std::function<absl::StatusOr<ServerCommand>()>;
 
 // Serves until SIGTERM or SIGINT, drains as configured, and returns; a second signal skips ahead. SIGHUP
 // reads the configuration again and logs what it changed. Loops that stall are logged, once each. REQUIRES:
-// BlockSignals was called before any thread was started.
+// PrepareProcess was called before any thread was started.
 void ServeUntilSignal(const server::ServerConfig& config, const ReadConfig& read_config, Server* server);
-// Lets ServeUntilSignal receive SIGTERM, SIGINT and SIGHUP; ignores SIGPIPE.
-void BlockSignals();
+// Lets ServeUntilSignal receive SIGTERM, SIGINT and SIGHUP; ignores SIGPIPE; turns off what Abseil checks at
+// each lock.
+void PrepareProcess();
 
 }  // namespace grouter
 

@@ -102,7 +102,7 @@ void PlanCache::Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready r
     Entry& entry = entries_[entry_key];
     if (entry.made) {
       ++counters_.hits;
-      uses_.splice(uses_.begin(), uses_, entry.use);
+      entry.used = true;
       part = PartOf(entry.parts, rank);
     } else {
       ++counters_.misses;
@@ -123,18 +123,18 @@ void PlanCache::Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready r
   for (const Waiter& waiter : waiters) waiter.ready(stopped);
 }
 
-PlanCache::Found PlanCache::Look(const Job& job, const PartKey& key, const PartKey* ahead) {
+PlanCache::Found PlanCache::Look(const Job& job, const PartKey& key) {
   const size_t rank = key.part == 0 ? 0 : key.rank;  // in the entry
   const EntryKey entry_key = KeyOf(job, key);
   Found found;
   MutexLock lock(&mutex_);
   const auto it = entries_.find(entry_key);
-  if (it != entries_.end() && it->second.made && rank < it->second.parts.size()) {
-    ++counters_.hits;
-    uses_.splice(uses_.begin(), uses_, it->second.use);
-    found.part = it->second.parts[rank];
-  }
-  found.ahead_known = ahead == nullptr || entries_.count(KeyOf(job, *ahead)) > 0;
+  if (it == entries_.end()) return found;
+  found.known = true;
+  if (!it->second.made || rank >= it->second.parts.size()) return found;
+  ++counters_.hits;
+  it->second.used = true;
+  found.part = it->second.parts[rank];
   return found;
 }
 
@@ -178,6 +178,11 @@ void PlanCache::Make(const std::shared_ptr<Job>& job, const PartKey& key, const 
 void PlanCache::EvictTo(uint64_t capacity) {
   while (counters_.bytes > capacity && !uses_.empty()) {
     const auto it = entries_.find(uses_.back());
+    if (it->second.used) {  // a second chance, so that being used costs no walk of the list's cold memory
+      it->second.used = false;
+      uses_.splice(uses_.begin(), uses_, it->second.use);
+      continue;
+    }
     counters_.bytes -= it->second.bytes;
     entries_.erase(it);
     uses_.pop_back();
@@ -193,7 +198,7 @@ void PlanCache::Forget(const Digest& job) {
     }
     counters_.bytes -= it->second.bytes;
     uses_.erase(it->second.use);
-    it = entries_.erase(it);
+    entries_.erase(it++);
   }
 }
 

@@ -8,10 +8,10 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "io/mutex.h"
 #include "server/plans/encoded_part.h"
@@ -48,11 +48,11 @@ class PlanCache {
   // the pool has stopped; else the planner's errors (OUT_OF_RANGE and so on), which are not cached.
   void Get(const std::shared_ptr<Job>& job, const PartKey& key, Ready ready);
   struct Found {
-    Part part;                 // null: not there
-    bool ahead_known = false;  // there or being made
+    Part part;           // null: not there
+    bool known = false;  // there or being made
   };
-  // Looks without asking for anything to be made: for `key` and, if given, for the one that comes next.
-  Found Look(const Job& job, const PartKey& key, const PartKey* ahead);
+  // Looks without asking for anything to be made.
+  Found Look(const Job& job, const PartKey& key);
   // Gets a part into the cache.
   void Prefetch(const std::shared_ptr<Job>& job, const PartKey& key);
   void Forget(const Digest& job);
@@ -80,6 +80,7 @@ class PlanCache {
   };
   struct Entry {
     bool made = false;
+    bool used = false;  // since it was last looked at for eviction
     PartsByRank parts;
     uint64_t bytes = 0;
     std::vector<Waiter> waiters;
@@ -93,8 +94,8 @@ class PlanCache {
   const uint64_t capacity_bytes_;
   WorkerPool* const workers_;
   mutable Mutex mutex_;
-  std::unordered_map<EntryKey, Entry, HashOfKey> entries_ ABSL_GUARDED_BY(mutex_);
-  std::list<EntryKey> uses_ ABSL_GUARDED_BY(mutex_);  // most recent first
+  absl::flat_hash_map<EntryKey, Entry, HashOfKey> entries_ ABSL_GUARDED_BY(mutex_);
+  std::list<EntryKey> uses_ ABSL_GUARDED_BY(mutex_);  // the next to be evicted, unless used, is last
   PlanCacheCounters counters_ ABSL_GUARDED_BY(mutex_);
 };
 

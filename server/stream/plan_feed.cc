@@ -22,16 +22,15 @@ PartKey PlanFeed::KeyAt(const PartCursor& cursor) const {
   return {cursor.step(), cursor.part(), options_.rank, options_.first_group, options_.num_groups};
 }
 
-absl::StatusOr<PlanCache::Part> PlanFeed::Current() {
-  if (part_ != nullptr) return part_;
+absl::Status PlanFeed::Fetch() {
+  if (part_ != nullptr) return absl::OkStatus();
   if (!fetching_) {
-    PartCursor next = cursor_;
-    next.Advance();
-    const PartKey ahead = KeyAt(next);
-    const PlanCache::Found found = cache_->Look(*job_, KeyAt(cursor_), next.done() ? nullptr : &ahead);
-    if (found.part != nullptr) {
-      if (!found.ahead_known) cache_->Prefetch(job_, ahead);
-      return Take(found.part);
+    PlanCache::Part found = std::move(ahead_);
+    ahead_ = nullptr;
+    if (found == nullptr) found = cache_->Look(*job_, KeyAt(cursor_)).part;
+    if (found != nullptr) {
+      LookAhead();
+      return Take(std::move(found));
     }
     fetching_ = true;
     cache_->Get(job_, KeyAt(cursor_), [weak = weak_from_this()](const absl::StatusOr<PlanCache::Part>& part) {
@@ -51,23 +50,30 @@ absl::StatusOr<PlanCache::Part> PlanFeed::Current() {
     MutexLock lock(&mutex_);
     fetched.swap(fetched_);
   }
-  if (!fetched.has_value()) return PlanCache::Part();
+  if (!fetched.has_value()) return absl::OkStatus();
   fetching_ = false;
   GROUTER_RETURN_IF_ERROR(fetched->status());
-  PartCursor ahead = cursor_;
-  ahead.Advance();
-  if (!ahead.done()) cache_->Prefetch(job_, KeyAt(ahead));
+  LookAhead();
   return Take(**fetched);
 }
 
-absl::StatusOr<PlanCache::Part> PlanFeed::Take(PlanCache::Part part) {
+void PlanFeed::LookAhead() {
+  PartCursor next = cursor_;
+  next.Advance();
+  if (next.done()) return;
+  PlanCache::Found found = cache_->Look(*job_, KeyAt(next));
+  if (!found.known) cache_->Prefetch(job_, KeyAt(next));
+  ahead_ = std::move(found.part);
+}
+
+absl::Status PlanFeed::Take(PlanCache::Part part) {
   if (offset_ > part->num_bytes) {
     return Error(absl::StatusCode::kOutOfRange,
                  absl::StrCat("payload offset past the end; the part has ", part->num_bytes, " bytes"),
                  absl::StrCat("step ", cursor_.step()));
   }
   part_ = std::move(part);
-  return part_;
+  return absl::OkStatus();
 }
 
 PlanFeed::Outcome PlanFeed::Next(uint64_t credit) {
@@ -79,12 +85,9 @@ PlanFeed::Outcome PlanFeed::Next(uint64_t credit) {
   FrameMessage message;
   const uint64_t room = std::min(credit, kMaxMessagePayload);
   while (!cursor_.done()) {
-    absl::StatusOr<PlanCache::Part> part = Current();
-    if (!part.ok()) {
-      outcome.error = part.status();
-      break;
-    }
-    if (*part == nullptr) {
+    outcome.error = Fetch();
+    if (!outcome.error.ok()) break;
+    if (part_ == nullptr) {
       // The answer may have come between the look and here: look again, now that it would tell.
       MutexLock lock(&mutex_);
       if (!fetched_.has_value()) {
@@ -94,16 +97,16 @@ PlanFeed::Outcome PlanFeed::Next(uint64_t credit) {
       continue;
     }
     const uint64_t left = room - message.payload_bytes();
-    const uint64_t size = std::min(left, (*part)->num_bytes - offset_);
+    const uint64_t size = std::min(left, part_->num_bytes - offset_);
     if (size == 0) {
       outcome.needs_credit = credit < kMaxMessagePayload;
       break;
     }
-    const FrameHeader header{cursor_.step(), cursor_.part(), offset_, (*part)->num_bytes, size};
-    message.Add(header, PiecesOf((*part)->payload, offset_, size), *part);
+    const FrameHeader header{cursor_.step(), cursor_.part(), offset_, part_->num_bytes, size};
+    message.Add(header, PiecesOf(part_->payload, offset_, size), part_);
     started_step_ = cursor_.step();
     offset_ += size;
-    if (offset_ < (*part)->num_bytes) continue;
+    if (offset_ < part_->num_bytes) continue;
     if (cursor_.IsLastOfStep()) outcome.step_completed = cursor_.step();
     cursor_.Advance();
     part_ = nullptr;

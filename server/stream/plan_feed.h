@@ -53,10 +53,12 @@ class PlanFeed : public std::enable_shared_from_this<PlanFeed> {
   const std::shared_ptr<Job>& job() const { return job_; }
 
  private:
-  // Starts fetching the current part, or takes it when it has come. Null: not yet.
-  absl::StatusOr<PlanCache::Part> Current();
+  // Starts fetching the current part, or takes it into part_ when it has come; part_ stays null: not yet.
+  absl::Status Fetch();
+  // Holds the part after the current one if it is there, else has it made.
+  void LookAhead();
   // Makes `part` the one being sent. OUT_OF_RANGE when sending was to begin past its end.
-  absl::StatusOr<PlanCache::Part> Take(PlanCache::Part part);
+  absl::Status Take(PlanCache::Part part);
   PartKey KeyAt(const PartCursor& cursor) const;
 
   const std::shared_ptr<Job> job_;
@@ -66,6 +68,7 @@ class PlanFeed : public std::enable_shared_from_this<PlanFeed> {
   const std::function<void()> arrived_;
 
   PlanCache::Part part_;       // being sent
+  PlanCache::Part ahead_;      // the next one, when it was there; null: to be asked for
   uint64_t first_offset_ = 0;  // where sending of the current part began
   uint64_t offset_ = 0;        // into it
   bool fetching_ = false;

@@ -1,5 +1,6 @@
 #include "proto/frame.h"
 
+#include <algorithm>
 #include <map>
 
 #include "grouter/v1/plan_service.pb.h"
@@ -127,6 +128,50 @@ TEST(FrameTest, DamagedMessagesAreErrors) {
   for (size_t cut = 1; cut < whole.size(); ++cut) EXPECT_FALSE(ReadNothing(whole.substr(0, cut)).ok()) << cut;
   // Data before its position.
   EXPECT_EQ(ReadNothing(std::string("\x0a\x04\x1a\x02hi", 6)).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(FrameTest, VisitingSeesTheSameBytesWhereTheyLieHoweverTheMessageIsCut) {
+  Random random(5);
+  for (int round = 0; round < 200; ++round) {
+    FrameMessage message;
+    std::map<uint64_t, std::string> expected;  // by step
+    for (uint64_t step = 0; step < 4; ++step) {
+      std::string data(random.Below(9000), '\0');
+      for (char& c : data) c = static_cast<char>(random.Below(256));
+      message.Add({step, 1, 0, data.size(), data.size()}, {data}, std::make_shared<std::string>());
+      expected[step] = data;
+      grpc::ByteBuffer copied = message.Take();  // before `data` goes
+      const std::string bytes = Bytes(&copied);
+      std::vector<grpc::Slice> slices;
+      for (size_t at = 0; at < bytes.size();) {
+        const size_t size = std::min<size_t>(bytes.size() - at, 1 + random.Below(4000));
+        slices.emplace_back(bytes.substr(at, size));
+        at += size;
+      }
+      grpc::ByteBuffer cut(slices.data(), slices.size());
+      std::string seen;
+      int firsts = 0;
+      ASSERT_TRUE(VisitFrames(&cut, [&](const FrameHeader& header, absl::string_view piece, bool first) {
+                    EXPECT_EQ(header.step, step);
+                    EXPECT_EQ(header.data_bytes, expected[step].size());
+                    firsts += first ? 1 : 0;
+                    seen.append(piece.data(), piece.size());
+                    return absl::OkStatus();
+                  }).ok());
+      EXPECT_EQ(seen, expected[step]);
+      EXPECT_EQ(firsts, 1);
+    }
+  }
+}
+
+TEST(FrameTest, AVisitorsErrorEndsTheReading) {
+  FrameMessage message;
+  message.Add({1, 0, 0, 2, 2}, {"ab"}, std::make_shared<std::string>());
+  grpc::ByteBuffer buffer = message.Take();
+  EXPECT_EQ(VisitFrames(&buffer, [](const FrameHeader&, absl::string_view,
+                                    bool) { return absl::DataLossError("enough"); })
+                .code(),
+            absl::StatusCode::kDataLoss);
 }
 
 }  // namespace

@@ -3,25 +3,25 @@
 namespace grouter {
 
 std::shared_ptr<TrafficCache::Entry> TrafficCache::Find(uint64_t step, uint32_t micro_batch) {
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if ((*it)->step != step || (*it)->micro_batch != micro_batch) continue;
-    entries_.splice(entries_.begin(), entries_, it);
+  const auto kept = index_.find({step, micro_batch});
+  if (kept != index_.end()) {
+    entries_.splice(entries_.begin(), entries_, kept->second);
     return entries_.front();
   }
   auto entry = std::make_shared<Entry>();
   entry->step = step;
   entry->micro_batch = micro_batch;
   entries_.push_front(entry);
+  index_[{step, micro_batch}] = entries_.begin();
   return entry;
 }
 
 void TrafficCache::Trim() {
-  uint64_t bytes = 0;
-  uint32_t count = 0;
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    if ((*it)->done) bytes += (*it)->value.value()->num_bytes();
-    const bool keep = ++count <= min_entries_ || bytes <= max_bytes_;
-    it = keep ? std::next(it) : entries_.erase(it);
+  while (entries_.size() > min_entries_ && bytes_ > max_bytes_) {
+    const Entry& last = *entries_.back();
+    if (last.done) bytes_ -= last.value.value()->num_bytes();
+    index_.erase({last.step, last.micro_batch});
+    entries_.pop_back();
   }
 }
 
@@ -43,6 +43,8 @@ absl::StatusOr<TrafficCache::Value> TrafficCache::Get(uint64_t step, uint32_t mi
   if (!value.ok()) return value;
   entry->value = value;
   entry->done = true;
+  const auto kept = index_.find({step, micro_batch});
+  if (kept != index_.end() && *kept->second == entry) bytes_ += (*value)->num_bytes();
   Trim();
   return value;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -40,7 +41,10 @@ class TrafficCache {
   const uint64_t max_bytes_;
   const uint32_t min_entries_;
   Mutex mutex_;
-  std::list<std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);  // the one used last is first
+  using Entries = std::list<std::shared_ptr<Entry>>;
+  Entries entries_ ABSL_GUARDED_BY(mutex_);  // the one used last is first
+  std::map<std::pair<uint64_t, uint32_t>, Entries::iterator> index_ ABSL_GUARDED_BY(mutex_);
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of the entries that are done
 };
 
 }  // namespace grouter

@@ -136,7 +136,7 @@ function bars(title, values, note) {
     });
     draw.globalAlpha = 0.6;
     draw.fillRect(0, 96 - Math.round(92 * mean / largest), drawn.length * width, 1);
-  }), element('figcaption', note, 'quiet'));
+  }), element('figcaption', `experts 0 to ${values.length - 1}, largest ${count(largest)} tokens, mean (line) ${count(Math.round(mean))}; ${note}`, 'quiet'));
   return box;
 }
 
@@ -159,6 +159,8 @@ function leadLine(job) {
   const box = element('figure');
   const largest = Math.max(1e-9, ...history);
   box.append(element('h4', 'Plan lead'), picture(288, 96, `plan lead, newest ${seconds(history[history.length - 1])}`, (draw) => {
+    draw.fillStyle = shade(0.1);
+    draw.fillRect(0, 95, 288, 1);
     draw.strokeStyle = colours().line;
     draw.lineWidth = 2;
     draw.beginPath();
@@ -207,7 +209,7 @@ function loadsOf(job) {
   return loads.slice(0, MOST_GROUPS).map((load) => bars(
     `Expert load, layer group ${load.layer_group}${loads.length > MOST_GROUPS ? ` (of ${loads.length})` : ''}`,
     load.tokens_per_expert.map(Number),
-    `MaxVio ${Number(load.max_vio).toFixed(3)}, rank balancedness ${Number(load.rank_balancedness).toFixed(3)}; line: mean`));
+    `MaxVio ${Number(load.max_vio).toFixed(3)}, rank balancedness ${Number(load.rank_balancedness).toFixed(3)}`));
 }
 
 function jobCard(job) {

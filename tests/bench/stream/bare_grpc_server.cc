@@ -1,10 +1,13 @@
-// gRPC doing nothing: answers any stream with the same static plan, again and again, as credit allows. What
+// gRPC doing nothing: answers any stream with static plans, again and again, as credit allows. What
 // is left of a server when tables, planner and bookkeeping are gone.
 //
-//   bare_grpc_server PLAN_BYTES [THREADS]      prints "listening on ADDRESS"; ends with its standard input
+//   bare_grpc_server PLAN_BYTES [PLANS]        prints "listening on ADDRESS"; ends with its standard input
+// PLANS of them lie in memory and are sent in turn: as many bytes as a table has, so that no side sends from
+// the processor's cache alone.
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,11 +24,12 @@
 namespace grouter {
 namespace {
 
+using Plans = std::vector<std::shared_ptr<const std::string>>;
+
 class Call {
  public:
-  Call(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue,
-       const std::shared_ptr<const std::string>& plan)
-      : service_(service), queue_(queue), plan_(plan), stream_(&context_) {
+  Call(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue, const Plans* plans)
+      : service_(service), queue_(queue), plans_(plans), stream_(&context_) {
     service_->RequestCall(&context_, &stream_, queue_, queue_, &accept_);
   }
   struct Tag {
@@ -36,7 +40,9 @@ class Call {
  private:
   void Accepted(bool ok) {
     if (!ok) return;
-    new Call(service_, queue_, plan_);
+    new Call(service_, queue_, plans_);
+    static std::atomic<uint64_t> number{0};
+    next_ = number++ * 4;
     Begin();
     stream_.Read(&incoming_, &read_);
   }
@@ -67,12 +73,16 @@ class Call {
       FrameHeader header;
       header.part = 1;
       header.payload_offset = offset_;
-      header.payload_bytes = plan_->size();
+      const auto& plan = (*plans_)[next_ % plans_->size()];
+      header.payload_bytes = plan->size();
       header.data_bytes = std::min<uint64_t>(
-          {plan_->size() - offset_, granted_ - sent_, kMaxMessagePayload - message.payload_bytes()});
-      message.Add(header, {absl::string_view(*plan_).substr(offset_, header.data_bytes)}, plan_);
+          {plan->size() - offset_, granted_ - sent_, kMaxMessagePayload - message.payload_bytes()});
+      message.Add(header, {absl::string_view(*plan).substr(offset_, header.data_bytes)}, plan);
       sent_ += header.data_bytes;
-      offset_ = (offset_ + header.data_bytes) % plan_->size();
+      offset_ += header.data_bytes;
+      if (offset_ < plan->size()) continue;
+      offset_ = 0;
+      ++next_;
     }
     if (message.empty()) return;
     writing_ = true;
@@ -94,11 +104,11 @@ class Call {
 
   grpc::AsyncGenericService* const service_;
   grpc::ServerCompletionQueue* const queue_;
-  const std::shared_ptr<const std::string> plan_;
+  const Plans* const plans_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_;
   grpc::ByteBuffer incoming_;
-  uint64_t granted_ = 0, sent_ = 0, offset_ = 0;
+  uint64_t granted_ = 0, sent_ = 0, offset_ = 0, next_ = 0;
   int pending_ = 0;
   bool writing_ = false, ended_ = false, finishing_ = false;
   Tag accept_{this, &Call::Accepted}, read_{this, &Call::Read}, write_{this, &Call::Written},
@@ -114,20 +124,24 @@ void Work(grpc::ServerCompletionQueue* queue) {
   }
 }
 
-int Run(uint64_t plan_bytes, int num_threads) {
-  const auto plan = std::make_shared<const std::string>(plan_bytes, 'p');
+int Run(uint64_t plan_bytes, uint64_t num_plans) {
+  constexpr int kThreads = 2;
+  Plans plans;
+  for (uint64_t i = 0; i < num_plans; ++i) {
+    plans.push_back(std::make_shared<const std::string>(plan_bytes, static_cast<char>(i)));
+  }
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   grpc::AsyncGenericService service;
   builder.RegisterAsyncGenericService(&service);
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
-  for (int i = 0; i < num_threads; ++i) queues.push_back(builder.AddCompletionQueue());
+  for (int i = 0; i < kThreads; ++i) queues.push_back(builder.AddCompletionQueue());
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 3;
   std::vector<std::thread> threads;
   for (const auto& queue : queues) {
-    for (int i = 0; i < 16; ++i) new Call(&service, queue.get(), plan);
+    for (int i = 0; i < 16; ++i) new Call(&service, queue.get(), &plans);
     threads.emplace_back(Work, queue.get());
   }
   printf("listening on 127.0.0.1:%d\n", port);
@@ -142,6 +156,7 @@ int Run(uint64_t plan_bytes, int num_threads) {
 }  // namespace grouter
 
 int main(int argc, char** argv) {
-  if (argc < 2) return fprintf(stderr, "bare_grpc_server PLAN_BYTES [THREADS]\n"), 2;
-  return grouter::Run(std::strtoull(argv[1], nullptr, 10), argc > 2 ? std::atoi(argv[2]) : 2);
+  if (argc < 2) return fprintf(stderr, "bare_grpc_server PLAN_BYTES [PLANS]\n"), 2;
+  return grouter::Run(std::strtoull(argv[1], nullptr, 10),
+                      argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
 }

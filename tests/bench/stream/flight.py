@@ -49,7 +49,11 @@ def measure(area, programs):
                     area.add(metric, case, "", "higher", None, peer_name="Arrow Flight", skipped=missing)
                 continue
             with Server(
-                sys.executable, "-B", os.path.join(HERE, "flight_server.py"), str(job["plan_bytes"])
+                sys.executable,
+                "-B",
+                os.path.join(HERE, "flight_server.py"),
+                str(job["plan_bytes"]),
+                str(programs.plans_of(job)),
             ) as theirs:
 
                 def take_theirs(_):

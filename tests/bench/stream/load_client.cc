@@ -5,13 +5,14 @@
 //               [--ranks R]         stream i takes the plans of rank i mod R
 //               [--checksums FILE]  of make_job: what is received is compared with them
 //               [--warm P]          each stream first takes P plans that do not count
+//               [--server-pid P]    whose processor time is told, of the time that counts
 //               [--window W]        closed loop: W plans are asked for and not yet here
 //               [--rate R]          open loop: R plans a second each, timed from when each should be asked
 //               for
 //               [--idle]            the streams open with no use made of them; prints, then waits for its
 //               input
-// Prints {"plans", "bytes", "seconds", "p50_ms", "p99_ms", "crc", "checked"}. Every payload byte goes through
-// a CRC32C; `checked` parts of plans had the one that the embedded planner's have.
+// Prints {"plans", "bytes", "seconds", "p50_ms", "p99_ms", "crc", "checked", "server_seconds"}. Every payload
+// byte goes through a CRC32C; `checked` parts of plans had the one that the embedded planner's have.
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,7 @@
 #include "io/error.h"
 #include "io/file.h"
 #include "proto/frame.h"
+#include "tests/bench/stream/client_process.h"
 
 namespace grouter {
 namespace {
@@ -47,6 +49,7 @@ struct Options {
   uint32_t streams = 1;
   uint32_t ranks = 0;  // 0: each stream has its own
   uint64_t warm_plans = 0;
+  int server_pid = 0;
   std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint32_t> checksums;  // rank, step, part
   double seconds = 1;
   uint32_t window = 8;
@@ -71,7 +74,7 @@ class Stream {
   };
 
   Stream(const Options& options, uint32_t number, grpc::CompletionQueue* queue, Totals* totals)
-      : options_(options), number_(number), queue_(queue), totals_(totals), place_(kMaxMessagePayload) {
+      : options_(options), number_(number), queue_(queue), totals_(totals) {
     grpc::ChannelArguments arguments;
     arguments.SetInt("grpc.use_local_subchannel_pool", 1);  // a connection of its own
     channel_ = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
@@ -104,6 +107,7 @@ class Stream {
     call_ = stub.PrepareCall(context_.get(), "/grouter.v1.PlanService/StreamPlans", queue_);
     call_->StartCall(&start_);
     received_ = 0;
+    part_bytes_ = 0;
     asked_ = 0;
     // The least first grant is more than a small plan: in an open loop what it brings is not timed.
     untimed_ = std::max<uint64_t>(kLeastGrant, options_.window * options_.plan_bytes);
@@ -128,17 +132,15 @@ class Stream {
       call_->Finish(&status_, &finish_);
       return;
     }
-    FrameHeader frame;
-    const absl::Status read = ReadFrames(&incoming_, [&](const FrameHeader& header) -> absl::StatusOr<char*> {
-      Sum(frame);
-      frame = header;
-      received_ += header.data_bytes;
-      total_received_ += header.data_bytes;
-      if (totals_->counting) totals_->bytes += header.data_bytes;
-      return place_.data();
-    });
+    const absl::Status read =
+        VisitFrames(&incoming_, [&](const FrameHeader& header, absl::string_view piece, bool) {
+          Sum(header, piece);
+          received_ += piece.size();
+          total_received_ += piece.size();
+          if (totals_->counting) totals_->bytes += piece.size();
+          return absl::OkStatus();
+        });
     GROUTER_CHECK(read.ok());
-    Sum(frame);
     if (options_.rate == 0) {
       Grant(std::max(granted_, received_ + options_.window * options_.plan_bytes));
     } else {
@@ -151,12 +153,12 @@ class Stream {
     }
     call_->Read(&incoming_, &read_);
   }
-  // Of the frame that lies in place_; at a part's end the checksum is compared.
-  void Sum(const FrameHeader& frame) {
-    if (frame.data_bytes == 0) return;
-    if (frame.payload_offset == 0) part_crc_ = 0;
-    part_crc_ = Crc32c(place_.data(), frame.data_bytes, part_crc_);
-    if (frame.payload_offset + frame.data_bytes < frame.payload_bytes) return;
+  // At a part's end its checksum is compared.
+  void Sum(const FrameHeader& frame, absl::string_view piece) {
+    part_crc_ = Crc32c(piece.data(), piece.size(), part_bytes_ == 0 ? 0 : part_crc_);
+    part_bytes_ += piece.size();
+    if (part_bytes_ < frame.payload_bytes) return;
+    part_bytes_ = 0;
     totals_->crc ^= part_crc_;
     const auto expected = options_.checksums.find({rank(), frame.step, frame.part});
     if (expected == options_.checksums.end()) return;
@@ -217,11 +219,11 @@ class Stream {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
-  std::vector<char> place_;
   grpc::ByteBuffer incoming_;
   grpc::Status status_;
   uint64_t received_ = 0, granted_ = 0, told_ = 0, untimed_ = 0, asked_ = 0, total_received_ = 0;
   uint32_t part_crc_ = 0;
+  uint64_t part_bytes_ = 0;
   bool writing_ = false, opened_ = false, live_ = false, stopping_ = false, finished_ = false, ended_ = false;
   std::deque<Clock::time_point> due_;
   Clock::time_point next_due_;
@@ -250,6 +252,7 @@ class Load {
       }
       _exit(0);
     }
+    const double server_before = ProcessSeconds(options_.server_pid);
     const auto begin = Clock::now();
     if (options_.rate > 0) {
       const double gap = 1 / options_.rate / options_.streams;
@@ -265,7 +268,7 @@ class Load {
           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.seconds)));
     totals_.counting = false;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    Print(seconds);
+    Print(seconds, ProcessSeconds(options_.server_pid) - server_before);
     due_.clear();
     for (const auto& stream : streams_) stream->Stop();
     ServeWhile([&] { return !All(&Stream::ended); });
@@ -297,7 +300,7 @@ class Load {
       (served->stream->*served->handle)(ok);
     }
   }
-  void Print(double seconds) {
+  void Print(double seconds, double server_seconds) {
     std::vector<float>& late = totals_.latencies_ms;
     const auto quantile = [&](double q) {
       if (late.empty()) return 0.0f;
@@ -309,8 +312,8 @@ class Load {
     printf("{\"plans\": %.3f, \"bytes\": %llu, \"seconds\": %.6f, \"p50_ms\": %.4f, \"p99_ms\": %.4f, ",
            static_cast<double>(totals_.bytes) / options_.plan_bytes,
            static_cast<unsigned long long>(totals_.bytes), seconds, p50, p99);
-    printf("\"timed\": %zu, \"crc\": %u, \"checked\": %llu}\n", late.size(), totals_.crc,
-           static_cast<unsigned long long>(totals_.checked));
+    printf("\"timed\": %zu, \"crc\": %u, \"checked\": %llu, \"server_seconds\": %.4f}\n", late.size(),
+           totals_.crc, static_cast<unsigned long long>(totals_.checked), server_seconds);
     fflush(stdout);
   }
 
@@ -363,6 +366,7 @@ int Main(int argc, char** argv) {
     if (name == "--seconds") options.seconds = std::stod(value);
     if (name == "--ranks") options.ranks = static_cast<uint32_t>(std::stoul(value));
     if (name == "--warm") options.warm_plans = std::stoull(value);
+    if (name == "--server-pid") options.server_pid = std::stoi(value);
     if (name == "--checksums") ReadChecksums(value, &options);
     if (name == "--window") options.window = static_cast<uint32_t>(std::stoul(value));
     if (name == "--rate") options.rate = std::stod(value);
@@ -374,4 +378,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace grouter
 
-int main(int argc, char** argv) { return grouter::Main(argc, argv); }
+int main(int argc, char** argv) {
+  grouter::PrepareFastClient();
+  return grouter::Main(argc, argv);
+}

@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   printf("{\"root\": \"%s\", \"digest\": \"%s\", \"plan_bytes\": %llu, \"request\": \"%s\", ",
          job.root.c_str(), job.spec.digest().Hex().c_str(), static_cast<unsigned long long>(PlanBytes(job)),
          file.c_str());
-  printf("\"checksums\": \"%s\", \"ranks\": %u}\n", checksums.c_str(), options.num_ranks);
+  printf("\"checksums\": \"%s\", \"ranks\": %u, \"samples\": %llu}\n", checksums.c_str(), options.num_ranks,
+         static_cast<unsigned long long>(job.tables[0]->num_samples()));
   return 0;
 }

@@ -33,6 +33,10 @@ class Server:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def cpu_seconds(self):
         """User and system time of all its threads."""
         with open(f"/proc/{self._process.pid}/stat", encoding="utf-8") as stat:
@@ -90,15 +94,21 @@ class Programs:
         options = ["--root", job["root"], "--listen", address, "--config", limits]
         return Server(self.grouter_server, *options)
 
+    @staticmethod
+    def plans_of(job):
+        """How many different plans a peer sends: the table's samples, at most 512 MiB of them."""
+        return max(1, min(job["samples"], (512 << 20) // job["plan_bytes"]))
+
     def serve_bare(self, job):
-        return Server(self.path("bare_grpc_server"), str(job["plan_bytes"]))
+        return Server(self.path("bare_grpc_server"), str(job["plan_bytes"]), str(self.plans_of(job)))
 
     def serve_raw(self, job):
-        return Server(self.path("raw_load"), "serve", str(job["plan_bytes"]))
+        return Server(self.path("raw_load"), "serve", str(job["plan_bytes"]), str(self.plans_of(job)))
 
     def _load_command(self, server, job, streams, seconds, planned):
         command = [self.path("load_client"), "--address", server.address]
         command += ["--plan-bytes", job["plan_bytes"], "--streams", streams, "--seconds", seconds]
+        command += ["--server-pid", server.pid]
         if planned:
             command += ["--digest", job["digest"], "--register", job["request"]]
             command += ["--checksums", job["checksums"], "--ranks", job["ranks"]]
@@ -116,7 +126,8 @@ class Programs:
         self.load(server, job, job["ranks"], 0.1, "--warm", plans)
 
     def load_raw(self, server, job, streams, seconds):
-        return run(self.path("raw_load"), "load", server.address, job["plan_bytes"], streams, seconds)
+        command = [self.path("raw_load"), "load", server.address, job["plan_bytes"], streams, seconds]
+        return run(*command, server.pid)
 
     @contextlib.contextmanager
     def loading(self, server, job, streams, seconds):

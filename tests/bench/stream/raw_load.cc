@@ -1,7 +1,10 @@
 // The same plans without gRPC: a hand-written epoll server that answers each request alone, and its clients.
 //
-//   raw_load serve PLAN_BYTES [THREADS]                prints "listening on ADDRESS"; ends with its input
-//   raw_load load ADDRESS PLAN_BYTES STREAMS SECONDS   closed loop, 8 requests of each stream under way
+//   raw_load serve PLAN_BYTES [PLANS]                  prints "listening on ADDRESS"; ends with its input; so
+//                                                      many plans lie in memory and are sent in turn
+//   raw_load load ADDRESS PLAN_BYTES STREAMS SECONDS PID   closed loop, 8 requests of each stream under way;
+//   the
+//                                                      processor time of PID, the server, is told
 //   raw_load ping ADDRESS SECONDS                      one byte there and back each millisecond, on one of
 //   two
 //                                                      connections; bulk is read from the other
@@ -31,6 +34,7 @@
 
 #include "io/digest.h"
 #include "io/error.h"
+#include "tests/bench/stream/client_process.h"
 
 namespace grouter {
 namespace {
@@ -48,14 +52,19 @@ struct Connection {
   int fd = -1;
   std::string owed;  // one byte a request, in order
   uint64_t sent = 0;
+  size_t next = 0;  // answer
 };
 
 class Server {
  public:
-  explicit Server(uint64_t plan_bytes) : answer_(8 + plan_bytes, 'p') {
-    memcpy(answer_.data(), &plan_bytes, sizeof(plan_bytes));
+  Server(uint64_t plan_bytes, uint64_t num_plans) {
+    for (uint64_t i = 0; i < num_plans; ++i) {
+      answers_.emplace_back(8 + plan_bytes, static_cast<char>(i));
+      memcpy(answers_.back().data(), &plan_bytes, sizeof(plan_bytes));
+    }
   }
-  int Serve(int num_threads) {
+  int Serve() {
+    constexpr int num_threads = 2;
     listener_ = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in name{};
     name.sin_family = AF_INET;
@@ -72,6 +81,7 @@ class Server {
     std::thread([this, polls] {
       for (size_t n = 0;; ++n) {
         auto* connection = new Connection;
+        connection->next = n * 4;
         connection->fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
         const int one = 1;
         setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -115,19 +125,21 @@ class Server {
   bool Write(Connection* c) {
     while (!c->owed.empty()) {
       const bool plan = c->owed[0] == 'p';
-      const char* bytes = plan ? answer_.data() : c->owed.data();
-      const uint64_t size = plan ? answer_.size() : 1;
+      const std::vector<char>& answer = answers_[c->next % answers_.size()];
+      const char* bytes = plan ? answer.data() : c->owed.data();
+      const uint64_t size = plan ? answer.size() : 1;
       const ssize_t n = write(c->fd, bytes + c->sent, size - c->sent);
       if (n < 0) return errno == EAGAIN;
       c->sent += static_cast<uint64_t>(n);
       if (c->sent < size) continue;
       c->sent = 0;
+      c->next += plan ? 1 : 0;
       c->owed.erase(0, 1);
     }
     return true;
   }
 
-  std::vector<char> answer_;
+  std::vector<std::vector<char>> answers_;
   int listener_ = -1;
 };
 
@@ -148,7 +160,7 @@ void Ask(int fd, int plans) {
   GROUTER_CHECK(write(fd, requests.data(), requests.size()) == plans);
 }
 
-int LoadAll(const std::string& address, uint64_t plan_bytes, int streams, double seconds) {
+int LoadAll(const std::string& address, uint64_t plan_bytes, int streams, double seconds, int server_pid) {
   const uint64_t answer = plan_bytes + 8;
   const int poll = epoll_create1(0);
   std::map<int, uint64_t> received;
@@ -166,6 +178,7 @@ int LoadAll(const std::string& address, uint64_t plan_bytes, int streams, double
   uint32_t crc = 0;
   auto begin = Clock::now();
   bool counting = false;
+  double server_before = 0;
   epoll_event events[64];
   while (!counting || Seconds(begin) < seconds) {
     const int n = epoll_wait(poll, events, 64, 100);
@@ -182,12 +195,14 @@ int LoadAll(const std::string& address, uint64_t plan_bytes, int streams, double
     }
     if (!counting && Seconds(begin) > 0.3) {
       counting = true;
+      server_before = ProcessSeconds(server_pid);
       begin = Clock::now();
     }
   }
   const double taken = Seconds(begin);
-  printf("{\"plans\": %.3f, \"bytes\": %llu, \"seconds\": %.6f, \"crc\": %u}\n",
-         static_cast<double>(bytes) / answer, static_cast<unsigned long long>(bytes), taken, crc);
+  printf("{\"plans\": %.3f, \"bytes\": %llu, \"seconds\": %.6f, \"crc\": %u, \"server_seconds\": %.4f}\n",
+         static_cast<double>(bytes) / answer, static_cast<unsigned long long>(bytes), taken, crc,
+         ProcessSeconds(server_pid) - server_before);
   return 0;
 }
 
@@ -245,11 +260,13 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // clients leave in the middle of an answer
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "serve" && argc > 2) {
-    return grouter::Server(std::strtoull(argv[2], nullptr, 10)).Serve(argc > 3 ? std::atoi(argv[3]) : 2);
+    return grouter::Server(std::strtoull(argv[2], nullptr, 10),
+                           argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1)
+        .Serve();
   }
-  if (mode == "load" && argc > 5) {
+  if (mode == "load" && argc > 6) {
     return grouter::LoadAll(argv[2], std::strtoull(argv[3], nullptr, 10), std::atoi(argv[4]),
-                            std::atof(argv[5]));
+                            std::atof(argv[5]), std::atoi(argv[6]));
   }
   if (mode == "ping" && argc > 3) return grouter::Ping(argv[2], std::atof(argv[3]));
   return fprintf(stderr, "raw_load serve | load | ping; see the top of its source\n"), 2;

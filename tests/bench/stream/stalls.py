@@ -7,7 +7,7 @@ from processes import run
 
 WINDOW = 2
 # case: milliseconds of a step, steps of a round, steps of a quick one
-CASES = {"50 ms": (50, 60, 20), "200 ms": (200, 20, 10)}
+CASES = {"50 ms": (50, 60, 20), "200 ms": (200, 20, 6)}
 
 
 def wait_for_plans(programs, address, job, step_ms, steps, depth):
@@ -44,7 +44,7 @@ def measure(area, programs):
     # The server is killed and started again at its port while the trainer runs; a step is lost when the trainer
     # waited longer than one for a plan.
     lost = []
-    steps = 10 if area.quick else 20
+    steps = 8 if area.quick else 20
     for _ in range(rounds):
         server = programs.serve(job)
         restarted = []

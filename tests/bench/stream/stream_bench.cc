@@ -27,6 +27,7 @@
 #include "io/digest.h"
 #include "io/error.h"
 #include "proto/frame.h"
+#include "tests/bench/stream/client_process.h"
 #include "tests/bench/stream/stream_job.h"
 #include "tests/server/server_process.h"
 
@@ -55,18 +56,13 @@ double StreamRate(const testing::ServedJob& job, const std::string& address) {
   uint32_t crc = 0;
   std::promise<absl::Status> end;
   std::shared_ptr<PlanStreamCall> call;
-  std::vector<char> place(kMaxMessagePayload);
   PlanStreamCall::Handler handler;
   handler.on_message = [&](grpc::ByteBuffer* message) {
-    uint64_t size = 0;
-    const absl::Status read = ReadFrames(message, [&](const FrameHeader& header) -> absl::StatusOr<char*> {
-      crc = Crc32c(place.data(), size, crc);
-      size = header.data_bytes;
-      bytes += size;
-      return place.data();
+    return VisitFrames(message, [&](const FrameHeader&, absl::string_view piece, bool) {
+      crc = Crc32c(piece.data(), piece.size(), crc);
+      bytes += piece.size();
+      return absl::OkStatus();
     });
-    crc = Crc32c(place.data(), size, crc);
-    return read;
   };
   handler.done = [&](const absl::Status& status) { end.set_value(status); };
   call = std::make_shared<PlanStreamCall>(channel, handler);
@@ -185,6 +181,7 @@ void Throughput(int rounds) {
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  grouter::PrepareFastClient();
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
   grouter::Throughput(rounds);
   return 0;

@@ -47,17 +47,16 @@ TEST_F(PlanCacheTest, RanksShareTheWorkOfAMicroBatch) {
 
 TEST_F(PlanCacheTest, LookingAsksForNothing) {
   PlanCache cache(1 << 20, &workers_);
-  const PartKey ahead{0, 2, 0, 0, 0};
-  EXPECT_EQ(cache.Look(*job_, {0, 1, 0, 0, 0}, nullptr).part, nullptr);
+  const PartKey key{0, 1, 1, 0, 0};
+  EXPECT_EQ(cache.Look(*job_, key).part, nullptr);
+  EXPECT_FALSE(cache.Look(*job_, key).known);
   EXPECT_EQ(cache.counters().misses, 0u);
-  const auto part = Get(&cache, {0, 1, 1, 0, 0});
+  const auto part = Get(&cache, key);
   ASSERT_TRUE(part.ok());
-  const PlanCache::Found found = cache.Look(*job_, {0, 1, 1, 0, 0}, &ahead);
-  EXPECT_EQ(found.part, *part);
-  EXPECT_FALSE(found.ahead_known);
-  ASSERT_TRUE(Get(&cache, ahead).ok());
-  EXPECT_TRUE(cache.Look(*job_, {0, 1, 0, 0, 0}, &ahead).ahead_known);
-  EXPECT_EQ(cache.Look(*job_, {0, 1, 99, 0, 0}, nullptr).part, nullptr);
+  EXPECT_EQ(cache.Look(*job_, key).part, *part);
+  EXPECT_TRUE(cache.Look(*job_, key).known);
+  EXPECT_EQ(cache.Look(*job_, {0, 1, 99, 0, 0}).part, nullptr);
+  EXPECT_FALSE(cache.Look(*job_, {0, 2, 0, 0, 0}).known);
 }
 
 TEST_F(PlanCacheTest, KeepsNoMoreThanItsBytes) {
