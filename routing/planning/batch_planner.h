@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "routing/planning/batch/job_samples.h"
 #include "routing/planning/job.h"
-#include "routing/planning/placement/place_experts.h"
+#include "routing/planning/placement.h"
 #include "routing/planning/plan.h"
 #include "routing/table/routing_table.h"
 

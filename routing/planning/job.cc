@@ -264,6 +264,14 @@ std::string JobDraft::Encode() const {
 
 Digest JobDraft::digest() const { return Sha256(Encode()); }
 
+std::vector<uint32_t> JobDraft::SlotsOfRanks(uint32_t num_experts) const {
+  std::vector<uint32_t> slots(ep_size, model.num_slots_per_rank);
+  if (model.num_slots_per_rank > 0) return slots;
+  for (uint32_t r = 0; r < ep_size; ++r)
+    slots[r] = num_experts / ep_size + (r < num_experts % ep_size ? 1 : 0);
+  return slots;
+}
+
 absl::StatusOr<JobDraft> JobDraft::Decode(absl::string_view bytes) {
   ByteReader in(bytes);
   GROUTER_ASSIGN_OR_RETURN(const uint32_t version, ReadHead(&in, kDraftMagic));

@@ -16,8 +16,17 @@
 
 namespace grouter {
 
-// The planner this library is. A server that lacks a job's version refuses the job.
+// The newest planner of this library, which new drafts name. A version's plans never change a byte (pinned by
+// tests/golden/planning): what makes other plans is a further version beside it.
 inline constexpr uint32_t kPlannerVersion = 1;
+// Whether this library has that planner; a server without it refuses the job.
+constexpr bool HasPlannerVersion(uint32_t version) { return version >= 1 && version <= kPlannerVersion; }
+
+// A sample by its number in its table, which is an index into the job's tables.
+struct SampleRef {
+  uint32_t table = 0;
+  uint64_t sample = 0;
+};
 
 enum class MissingRoutes : uint8_t { kRefuse = 0, kSkipMoe = 1 };
 
@@ -99,6 +108,8 @@ struct JobDraft {
 
   // SHA-256 of the canonical encoding (docs/plan_format.md; golden bytes in tests/golden).
   Digest digest() const;
+  // Slots of each rank of an EP group: model.num_slots_per_rank, or as few as hold all experts.
+  std::vector<uint32_t> SlotsOfRanks(uint32_t num_experts) const;
   // All problems of the values alone at once, a fix each.
   absl::Status Validate() const;
   std::string Encode() const;

@@ -156,11 +156,11 @@ bool SameComposition(const JobDraft& a, const JobDraft& b) {
 
 absl::Status CheckTables(const JobDraft& draft,
                          const std::vector<std::shared_ptr<const RoutingTable>>& tables) {
-  if (draft.planner_version != kPlannerVersion) {
+  if (!HasPlannerVersion(draft.planner_version)) {
     return Error(
         absl::StatusCode::kUnimplemented,
-        absl::StrCat("planner version ", draft.planner_version, "; this is version ", kPlannerVersion), "job",
-        "use a Grouter of that version");
+        absl::StrCat("planner version ", draft.planner_version, "; the newest here is ", kPlannerVersion),
+        "job", "use a Grouter that has it, or let new jobs name an older version");
   }
   // The draft's own problems and those with its tables are listed together.
   const absl::Status bad_values = draft.Validate();

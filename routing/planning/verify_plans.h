@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "routing/planning/batch_planner.h"
+#include "routing/planning/job.h"
+#include "routing/planning/placement.h"
+#include "routing/planning/plan.h"
+#include "routing/table/routing_table.h"
 
 namespace grouter {
 
@@ -23,7 +26,7 @@ struct VerifyReport {
   std::vector<std::string> findings;  // empty: everything holds
 };
 
-// Where the plans come from; the planner itself, or a client of a server.
+// Where the plans come from: the planner itself (plans_of.h), or a client of a server.
 struct PlansUnderTest {
   std::function<absl::StatusOr<StepPart>(uint64_t step, uint32_t rank)> step_part;
   std::function<absl::StatusOr<MicroBatchPlan>(uint64_t step, uint32_t rank, uint32_t micro_batch)>
@@ -31,7 +34,6 @@ struct PlansUnderTest {
   // The step's samples in the job's order, which its digest is over. Left empty: the digest is not checked.
   std::function<absl::StatusOr<std::vector<SampleRef>>(uint64_t step)> sample_list;
 };
-PlansUnderTest PlansOf(const BatchPlanner& planner);
 
 // Steps [first, last]. Checked: every rank's own check (certificate.h); the ranks' samples are together the
 // step's samples and their digest, counts and loss tokens agree with the tables; every sample of a split

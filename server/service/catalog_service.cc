@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
 #include "proto/codec.h"
+#include "routing/planning/placement/place_experts.h"
 #include "server/registry/checked_table.h"
 #include "server/service/drain.h"
 #include "server/service/periodic_stream.h"

@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "io/digest.h"
 #include "io/file.h"
 #include "routing/planning/batch_planner.h"
 #include "tests/testing/small_job.h"
@@ -64,6 +66,87 @@ TEST(PlanningGolden, TodaysPlannerMakesTheGoldenBytes) {
   ExpectGolden("step_part.bin", EncodeStepPart((*planner)->PlanStep(1, 2).value()));
   ExpectGolden("micro_batch.bin",
                EncodeMicroBatchPlan((*planner)->PlanMicroBatch(0, 1, 1).value()).Flatten());
+}
+
+// Every byte of all plans of a job, as one digest.
+std::string DigestOfAllPlans(const testing::SmallJob& job) {
+  const auto planner = BatchPlanner::Create(job.spec, job.const_tables(), job.schedule).value();
+  Sha256Stream digest;
+  for (uint64_t step = 0; step < planner->num_steps(); ++step) {
+    for (uint32_t rank = 0; rank < job.spec.draft.topology.world_size(); ++rank) {
+      digest.Update(EncodeStepPart(planner->PlanStep(step, rank).value()));
+      for (uint32_t m = 0; m < job.spec.draft.batch.num_micro_batches; ++m) {
+        digest.Update(EncodeMicroBatchPlan(planner->PlanMicroBatch(step, rank, m).value()).Flatten());
+      }
+    }
+  }
+  return digest.Finish().Hex();
+}
+
+// A job of planner version 1 that asks for one combination of what the planner does.
+testing::SmallJob JobOfFeatures(DispatchProtocol protocol, AssignmentPolicy assignment, bool residency,
+                                uint32_t replicas, bool blended, bool composed) {
+  testing::FakeTableOptions table;
+  table.num_experts = 13;
+  table.k = 3;
+  table.per_token_k = blended;
+  table.missing_share = composed ? 0.1 : 0;
+  table.num_layer_groups = 2;
+  table.weight_type = residency ? WeightType::kFloat32 : WeightType::kNone;
+  table.num_samples = 17;
+  table.shortest = 2;
+  table.longest = 12;
+  std::vector<testing::FakeTableOptions> tables = {table};
+  if (blended) {
+    tables.push_back(table);
+    tables[1].seed = 2;
+    tables[1].num_samples = 9;
+  }
+  JobDraft draft;
+  draft.planner_version = 1;
+  draft.tables.resize(tables.size());
+  for (size_t t = 0; t < tables.size(); ++t) draft.tables[t].weight = 3 - t;
+  draft.topology = Topology::Uniform(2, 2);
+  draft.topology.nodes[1].num_ranks = 4;
+  draft.ep_size = 3;
+  draft.batch.samples_per_step = 11;
+  draft.batch.num_micro_batches = 2;
+  draft.batch.num_chunks = 2;
+  draft.batch.assignment = assignment;
+  if (composed) draft.batch.composition = BatchComposition{22, 11, 1, 60};
+  draft.seed = 7;
+  draft.protocol = protocol;
+  draft.model.layer_group_of_layer = {0, 1, 1};
+  draft.model.hidden_size = 16;
+  draft.model.activation_bytes = 2;
+  draft.model.expert_weight_bytes = 100;
+  draft.model.expert_gradient_bytes = 200;
+  draft.model.expert_master_bytes = 200;
+  draft.model.expert_moment_bytes = 400;
+  draft.model.row_alignment = 8;
+  draft.model.num_resident_experts = residency ? 6 : 0;
+  return testing::MakeJob(tables, draft, replicas);
+}
+
+TEST(PlanningGolden, EveryFeaturesPlansOfPlannerVersion1KeepTheirBytes) {
+  constexpr const char* kProtocols[] = {"once_per_rank", "copy_per_expert", "once_per_node"};
+  std::string digests;
+  for (int protocol = 0; protocol < 3; ++protocol) {
+    for (int assignment = 0; assignment < 3; ++assignment) {
+      for (int features = 0; features < 16; ++features) {
+        const bool residency = features & 1, replicas = features & 2, blended = features & 4,
+                   composed = features & 8;
+        absl::StrAppend(&digests, kProtocols[protocol], " assignment ", assignment,
+                        residency ? " residency" : "", replicas ? " replicas" : "", blended ? " blend" : "",
+                        composed ? " composition" : "", ": ",
+                        DigestOfAllPlans(JobOfFeatures(static_cast<DispatchProtocol>(protocol),
+                                                       static_cast<AssignmentPolicy>(assignment), residency,
+                                                       replicas ? 2 : 0, blended, composed)),
+                        "\n");
+      }
+    }
+  }
+  ExpectGolden("plans_v1.txt", digests);
 }
 
 TEST(PlanningGolden, AJobThatComposesItsBatchesHasTheGoldenBytesOfItsOwnVersion) {

@@ -4,7 +4,7 @@
 
 #include "client/grpc_plan_source.h"
 #include "io/error.h"
-#include "routing/planning/verify_plans.h"
+#include "routing/planning/plans_of.h"
 #include "tools/command/credential_options.h"
 #include "tools/plan/commands.h"
 #include "tools/plan/job_files.h"

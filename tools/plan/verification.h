@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "routing/planning/batch_planner.h"
 #include "routing/planning/verify_plans.h"
 #include "tools/command/terminal.h"
 #include "tools/plan/step_range.h"

@@ -15,12 +15,6 @@
 
 namespace grouter {
 
-// A sample by its number in its table, which is an index into the job's tables.
-struct SampleRef {
-  uint32_t table = 0;
-  uint64_t sample = 0;
-};
-
 // Immutable; thread-safe; shares the tables.
 class JobSamples {
  public:

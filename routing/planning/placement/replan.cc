@@ -14,15 +14,6 @@
 namespace grouter {
 namespace {
 
-std::vector<uint32_t> SlotCounts(const JobDraft& draft, uint32_t num_experts) {
-  std::vector<uint32_t> slots(draft.ep_size, draft.model.num_slots_per_rank);
-  if (draft.model.num_slots_per_rank > 0) return slots;
-  for (uint32_t r = 0; r < draft.ep_size; ++r) {
-    slots[r] = num_experts / draft.ep_size + (r < num_experts % draft.ep_size ? 1 : 0);
-  }
-  return slots;
-}
-
 // One layer group on its way to the new ranks.
 class LayerKeeper {
  public:
@@ -170,7 +161,7 @@ absl::StatusOr<KeptPlacement> KeepPlacement(const JobDraft& draft, const Placeme
                  "old schedule", "give a schedule of the same router's tables");
   }
   const uint32_t num_experts = old[0].num_experts();
-  const std::vector<uint32_t> room = SlotCounts(draft, num_experts);
+  const std::vector<uint32_t> room = draft.SlotsOfRanks(num_experts);
   uint64_t slots = 0;
   for (const uint32_t count : room) slots += count;
   if (slots < num_experts) {

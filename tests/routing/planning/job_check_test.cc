@@ -65,6 +65,41 @@ TEST(JobCheckTest, ProblemsOfValuesTablesSlotsAndMemoryAreListedAtOnceWithAFixEa
   }
 }
 
+// What a table's file may say although no router routes so.
+class TableOfAnotherK : public testing::FakeRoutingTable {
+ public:
+  TableOfAnotherK(const testing::FakeTableOptions& options, uint32_t k)
+      : FakeRoutingTable(options), header_(FakeRoutingTable::header()) {
+    header_.k = k;
+  }
+  const TableHeader& header() const override { return header_; }
+
+ private:
+  TableHeader header_;
+};
+
+TEST(JobCheckTest, MoreExpertsATokenThanThereAreIsListedWithTheOtherProblems) {
+  testing::SmallJob job = GoodJob();
+  job.tables[0] = std::make_shared<TableOfAnotherK>(testing::FakeTableOptions(), 17);
+  job.spec.draft.model.num_slots_per_rank = 3;
+  job.spec.draft.tables[0].split = "none such";
+  const absl::Status status = Tables(job);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  const std::string text(status.message());
+  for (const char* part :
+       {"k 17 is more than 16 experts", "fix the table", "6 slots for 16 experts", "none such"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+}
+
+TEST(JobCheckTest, APlannerVersionThatIsNotHereIsUnimplemented) {
+  testing::SmallJob job = GoodJob();
+  for (uint32_t version : {0u, kPlannerVersion + 1}) {
+    job.spec.draft.planner_version = version;
+    EXPECT_EQ(Tables(job).code(), absl::StatusCode::kUnimplemented) << version;
+  }
+}
+
 TEST(JobCheckTest, MemoryHoldsExactlyWhatItMust) {
   testing::SmallJob job = GoodJob();
   job.spec.draft.model.num_slots_per_rank = 8;

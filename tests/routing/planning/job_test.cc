@@ -131,5 +131,14 @@ TEST(JobTest, RefusesAWorldThatIsNoMultipleOfTheGroup) {
   EXPECT_EQ(draft.Validate().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(JobTest, RanksHaveTheSlotsThatTheJobNamesOrAsFewAsHoldAllExperts) {
+  JobDraft draft;
+  draft.ep_size = 3;
+  EXPECT_EQ(draft.SlotsOfRanks(8), (std::vector<uint32_t>{3, 3, 2}));
+  EXPECT_EQ(draft.SlotsOfRanks(2), (std::vector<uint32_t>{1, 1, 0}));
+  draft.model.num_slots_per_rank = 4;
+  EXPECT_EQ(draft.SlotsOfRanks(8), (std::vector<uint32_t>{4, 4, 4}));
+}
+
 }  // namespace
 }  // namespace grouter

@@ -1,6 +1,7 @@
 #include "routing/planning/verify_plans.h"
 
 #include "gtest/gtest.h"
+#include "routing/planning/plans_of.h"
 #include "tests/testing/small_job.h"
 
 namespace grouter {

@@ -10,7 +10,7 @@
 #include "routing/planning/batch/job_samples.h"
 #include "routing/planning/batch_planner.h"
 #include "routing/planning/placement/step_predictor.h"
-#include "routing/planning/verify_plans.h"
+#include "routing/planning/plans_of.h"
 #include "tests/testing/small_job.h"
 
 namespace grouter {

@@ -5,7 +5,7 @@
 #include "routing/planning/placement/expert_moves.h"
 #include "routing/planning/placement/refine.h"
 #include "routing/planning/placement/step_predictor.h"
-#include "routing/planning/verify_plans.h"
+#include "routing/planning/plans_of.h"
 #include "tests/testing/small_job.h"
 
 namespace grouter {
