@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -60,12 +61,16 @@ void Tell(const MadeSchedule& made, std::string* people, nlohmann::json* json) {
 }
 
 absl::StatusOr<int> Run(Options options, Terminal& terminal) {
-  if (options.policy == "clusters") {
-    options.request.place.policy = GroupingPolicy::kSampleClusters;
-  } else if (options.policy != "search") {
+  const std::map<std::string, GroupingPolicy> policies = {{"search", GroupingPolicy::kSearch},
+                                                          {"clusters", GroupingPolicy::kSampleClusters},
+                                                          {"level", GroupingPolicy::kLevel},
+                                                          {"joint", GroupingPolicy::kJoint}};
+  const auto policy = policies.find(options.policy);
+  if (policy == policies.end()) {
     return Error(absl::StatusCode::kInvalidArgument, absl::StrCat("no policy ", options.policy), "--policy",
-                 "search or clusters");
+                 "search, clusters, level or joint");
   }
+  options.request.place.policy = policy->second;
   GROUTER_ASSIGN_OR_RETURN(JobDraft draft, ReadJobDraft(options.job));
   GROUTER_ASSIGN_OR_RETURN(const Tables tables, OpenTables(draft, options.tables));
   if (options.estimate) return Estimate(options, draft, tables, terminal);
@@ -126,7 +131,9 @@ void AddPlaceCommand(Command& root) {
       .Flag("--estimate", &options->estimate, "only say what the search would take: time and bytes")
       .Option("--iterations", &options->request.place.iterations,
               "budget of the search; more are never worse")
-      .Option("--policy", &options->policy, "search, or clusters: the paper's pipeline, which knows no cap")
+      .Option("--policy", &options->policy,
+              "search (tries level and joint too); clusters: the paper's pipeline, which knows no cap;\n"
+              "level: by load alone, as EPLB; joint: with some samples at once, on one node")
       .Option("--load_cap", &options->request.place.load_cap, "busiest rank / mean, at most")
       .Option("--epochs", &options->request.max_epochs,
               "placements one after the other, at most; needs --move_bytes")

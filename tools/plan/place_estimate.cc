@@ -9,8 +9,9 @@ namespace grouter {
 namespace {
 
 constexpr uint64_t kSmall = 20000, kLarger = 60000;  // iterations of the two searches
-constexpr uint64_t kJudgedPerSearch = 2;             // steps whose routes a search of one epoch reads
 constexpr uint64_t kDenseExperts = 2048;             // up to here the search keeps a dense matrix
+constexpr uint64_t kSearchTokens = 65536;            // at most, whose routes it holds as bits
+constexpr uint64_t kTokenBits = 3;  // of each (token, expert): as read, in order, and by node
 
 uint64_t BytesPerToken(const RoutingTable& table) {
   return table.num_tokens() == 0 ? 0 : table.stored_bytes() / table.num_tokens();
@@ -53,9 +54,10 @@ absl::StatusOr<PlaceEstimate> EstimatePlacement(
 
   const uint64_t experts = tables[0]->header().num_experts, groups = tables[0]->header().num_layer_groups;
   const uint64_t pairs = experts * (experts - 1) / 2;
-  estimate.memory_bytes = (experts <= kDenseExperts ? experts * experts : pairs) * sizeof(uint64_t) +
-                          groups * pairs * sizeof(CoactivationPair) +
-                          experts * draft.ep_size * sizeof(uint64_t);
+  estimate.memory_bytes =
+      (experts <= kDenseExperts ? experts * experts : pairs) * sizeof(uint64_t) +
+      groups * pairs * sizeof(CoactivationPair) + experts * draft.ep_size * sizeof(uint64_t) +
+      kTokenBits * std::min<uint64_t>(kSearchTokens, (uint64_t{1} << 31) / experts) * experts / 8;
   uint64_t tokens = 0, samples = 0, bytes_per_token = 0;
   for (const auto& table : tables) {
     tokens += table->num_tokens();
@@ -66,7 +68,7 @@ absl::StatusOr<PlaceEstimate> EstimatePlacement(
   const uint64_t tokens_per_step = samples == 0 ? 0 : tokens / samples * draft.batch.samples_per_step;
   const uint64_t judged = request.max_epochs > 1
                               ? EpochOptions().judged_steps * 2 * uint64_t{2} * request.max_epochs
-                              : kJudgedPerSearch;
+                              : JudgedSteps(draft, tables);
   estimate.read_bytes += judged * tokens_per_step * bytes_per_token;
   estimate.schedule_bytes = one_schedule_bytes * std::max(request.max_epochs, 1u);
   if (request.max_epochs > 1) estimate.move_bytes = request.move_bytes * (request.max_epochs - 1);

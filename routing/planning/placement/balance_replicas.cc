@@ -59,6 +59,11 @@ struct Packing {
     ++count[rank];
     load[rank] += copy.share;
   }
+  // Brings a copy to its place in a rank's descending order.
+  void Settle(uint32_t rank, Copy* copy) {
+    for (; copy != Begin(rank) && copy[-1].share < copy->share; --copy) std::swap(copy[-1], *copy);
+    for (; copy + 1 != End(rank) && copy[1].share > copy->share; ++copy) std::swap(copy[1], *copy);
+  }
   bool Holds(uint32_t rank, uint32_t expert) {
     return std::any_of(Begin(rank), End(rank), [&](const Copy& copy) { return copy.expert == expert; });
   }
@@ -84,7 +89,7 @@ class NodeBalancer {
     }
     std::sort(order_.begin(), order_.end(), std::greater<uint64_t>());
     constrained_ = false;
-    CountCopies(num_slots);
+    CountCopies(num_slots, num_ranks_);
     const uint64_t mean = total / num_ranks_;
     level_ = mean + mean / kLevel;
     rough_level_ = mean + mean / kRoughLevel;
@@ -92,15 +97,25 @@ class NodeBalancer {
     std::swap(best_, held_);
     if (!constrained_) return;
     // Copies had to avoid ranks with more room: with fewer of the hottest experts, the rest may be level.
+    const auto try_these = [&] {
+      const uint64_t other = Pack();
+      if (other >= busiest) return;
+      busiest = other;
+      std::swap(best_, held_);
+    };
     const uint32_t spare = static_cast<uint32_t>(given_.size());
     for (uint32_t i = 1; i <= std::min(spare, kMostOthers) && busiest > level_; ++i) {
       CountFewer(spare - i, num_slots);
       // Fewer copies are heavier ones.
       if (ShareOf(given_[spare - i]) >= busiest) break;
-      const uint64_t other = Pack();
-      if (other >= busiest) continue;
-      busiest = other;
-      std::swap(best_, held_);
+      try_these();
+    }
+    if (busiest <= level_) return;
+    // EPLB may put two copies of the hottest on one rank; other ways are tried until we are level with it.
+    const uint64_t enough = BusiestWithTwins(num_slots);
+    for (uint32_t most = num_ranks_ - 1; most > 0 && busiest > enough; --most) {
+      CountCopies(num_slots, most);
+      try_these();
     }
   }
 
@@ -115,8 +130,8 @@ class NodeBalancer {
  private:
   uint64_t ShareOf(uint32_t place) const { return LoadOf(order_[place]) / counts_[place]; }
 
-  // Spare slots one by one to the expert of the most load per copy, at most a copy a rank.
-  void CountCopies(uint32_t num_slots) {
+  // Spare slots one by one to the expert of the most load per copy, at most `most` copies of one.
+  void CountCopies(uint32_t num_slots, uint32_t most) {
     const uint32_t num_experts = static_cast<uint32_t>(order_.size());
     counts_.assign(num_experts, 1);
     given_.clear();
@@ -132,7 +147,7 @@ class NodeBalancer {
       }
       std::pop_heap(heap_.begin(), heap_.end());
       const uint32_t place = DescendingId(heap_.back());
-      if (counts_[place] == num_ranks_ || LoadOf(heap_.back()) == 0) {
+      if (counts_[place] == most || LoadOf(heap_.back()) == 0) {
         constrained_ = constrained_ || LoadOf(heap_.back()) > 0;
         heap_.pop_back();
         continue;
@@ -182,6 +197,24 @@ class NodeBalancer {
     }
   }
 
+  // The busiest rank's load when each copy, heaviest first, goes to the emptiest rank with room, whatever it
+  // holds: EPLB's packing.
+  uint64_t BusiestWithTwins(uint32_t num_slots) {
+    CountCopies(num_slots, num_slots);
+    ListCopies();
+    std::vector<uint64_t> load(num_ranks_, 0);
+    std::vector<uint32_t> room = *slots_of_rank_;
+    for (const Copy& copy : copies_) {
+      uint32_t emptiest = UINT32_MAX;
+      for (uint32_t r = 0; r < num_ranks_; ++r) {
+        if (room[r] > 0 && (emptiest == UINT32_MAX || load[r] < load[emptiest])) emptiest = r;
+      }
+      load[emptiest] += copy.share;
+      --room[emptiest];
+    }
+    return *std::max_element(load.begin(), load.end());
+  }
+
   // Each copy, heaviest first, to the emptiest rank with room that does not hold its expert. Returns the
   // busiest rank's load.
   uint64_t Pack() {
@@ -200,6 +233,12 @@ class NodeBalancer {
     for (size_t i = ones; i < copies_.size(); ++i) PutOnEmptiest(copies_[i]);
     GiveBack();
     for (const Copy& copy : stranded_) Repair(copy);
+    if (!stranded_.empty()) {
+      for (uint32_t r = 0; r < num_ranks_; ++r) {
+        std::stable_sort(held_.Begin(r), held_.End(r),
+                         [](const Copy& a, const Copy& b) { return a.share > b.share; });
+      }
+    }
     stranded_.clear();
     const uint64_t enough = constrained_ ? level_ : rough_level_;
     for (uint32_t i = 0; i < kMostExchanges && held_.load[held_.Busiest()] > enough && Exchange(); ++i) {
@@ -263,7 +302,8 @@ class NodeBalancer {
   }
 
   // Exchanges a copy of the busiest rank for a smaller one of another so that the busier of the two is as low
-  // as can be, if that is lower than before.
+  // as is found, if that is lower than before. Both are in descending order, so that one walk over the two
+  // meets the pairs whose difference is nearest to half of the ranks' difference.
   bool Exchange() {
     const uint32_t busiest = held_.Busiest();
     const uint64_t before = held_.load[busiest];
@@ -273,18 +313,23 @@ class NodeBalancer {
     uint32_t best_rank = 0;
     for (uint32_t rank = 0; rank < num_ranks_; ++rank) {
       if (rank == busiest || held_.load[rank] + 1 >= best_load) continue;
-      for (Copy* mine = held_.Begin(busiest); mine != held_.End(busiest); ++mine) {
-        for (Copy* other = held_.Begin(rank); other != held_.End(rank); ++other) {
-          if (other->share >= mine->share) continue;
-          const uint64_t change = mine->share - other->share;
-          const uint64_t busier = std::max(before - change, held_.load[rank] + change);
-          if (busier >= best_load) continue;
-          if (held_.Holds(busiest, other->expert) || held_.Holds(rank, mine->expert)) continue;
+      const uint64_t gap = before - held_.load[rank];
+      Copy* mine = held_.Begin(busiest);
+      Copy* other = held_.Begin(rank);
+      while (mine != held_.End(busiest) && other != held_.End(rank)) {
+        if (other->share >= mine->share) {
+          ++other;
+          continue;
+        }
+        const uint64_t change = mine->share - other->share;
+        const uint64_t busier = std::max(before - change, held_.load[rank] + change);
+        if (busier < best_load && !held_.Holds(busiest, other->expert) && !held_.Holds(rank, mine->expert)) {
           best_load = busier;
           best_mine = mine;
           best_other = other;
           best_rank = rank;
         }
+        2 * change > gap ? ++mine : ++other;
       }
     }
     if (best_mine == nullptr) return false;
@@ -292,6 +337,8 @@ class NodeBalancer {
     held_.load[busiest] -= change;
     held_.load[best_rank] += change;
     std::swap(*best_mine, *best_other);
+    held_.Settle(busiest, best_mine);
+    held_.Settle(best_rank, best_other);
     return true;
   }
 

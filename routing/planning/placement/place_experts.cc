@@ -8,7 +8,10 @@
 #include "routing/planning/batch/memory_model.h"
 #include "routing/planning/grouping/sample_clusters.h"
 #include "routing/planning/job_check.h"
+#include "routing/planning/placement/balance_replicas.h"
 #include "routing/planning/placement/grouping.h"
+#include "routing/planning/placement/joint_node.h"
+#include "routing/planning/placement/refine.h"
 #include "routing/planning/placement/replicate.h"
 #include "routing/planning/placement/step_predictor.h"
 #include "routing/planning/placement/token_grouping.h"
@@ -57,16 +60,6 @@ void AddStatistics(const LayerGroupStatistics& from, uint64_t times, LayerGroupS
   for (const CoactivationPair& pair : from.pairs) to->pairs.push_back({pair.a, pair.b, times * pair.count});
 }
 
-// Slots of each rank of the group, in number: what the job says, or as few as hold all experts.
-std::vector<uint32_t> SlotCounts(const JobDraft& draft, uint32_t num_experts) {
-  if (draft.model.num_slots_per_rank > 0) {
-    return std::vector<uint32_t>(draft.ep_size, draft.model.num_slots_per_rank);
-  }
-  std::vector<uint32_t> slots(draft.ep_size, num_experts / draft.ep_size);
-  for (uint32_t r = 0; r < num_experts % draft.ep_size; ++r) ++slots[r];
-  return slots;
-}
-
 GroupingProblem ProblemOf(const JobDraft& draft, const LayerGroupStatistics& statistics, double load_cap) {
   GroupingProblem problem;
   problem.load = statistics.load;
@@ -89,15 +82,69 @@ GroupingProblem ProblemOf(const JobDraft& draft, const LayerGroupStatistics& sta
   return problem;
 }
 
+using RankExperts = std::vector<std::vector<uint32_t>>;  // [ranks] experts each holds
+
+RankExperts ByRank(uint32_t ep_size, const std::vector<uint32_t>& rank_of_expert) {
+  RankExperts experts(ep_size);
+  for (uint32_t e = 0; e < rank_of_expert.size(); ++e) experts[rank_of_expert[e]].push_back(e);
+  return experts;
+}
+
+// Free slots hold further copies of hot experts.
 absl::StatusOr<LayerPlacement> WithReplicas(const JobDraft& draft, const std::vector<uint64_t>& load,
-                                            const std::vector<uint32_t>& rank_of_expert) {
+                                            RankExperts slots) {
   const uint32_t num_experts = static_cast<uint32_t>(load.size());
-  std::vector<std::vector<uint32_t>> slots(draft.ep_size);
-  for (uint32_t e = 0; e < num_experts; ++e) slots[rank_of_expert[e]].push_back(e);
-  const std::vector<uint32_t> counts = SlotCounts(draft, num_experts);
+  const std::vector<uint32_t> counts = draft.SlotsOfRanks(num_experts);
   AddReplicas(load, counts, &slots);
   for (uint32_t r = 0; r < draft.ep_size; ++r) slots[r].resize(counts[r], kEmptySlot);
   return LayerPlacement::Make(num_experts, slots);
+}
+
+// All slots given by load alone.
+absl::StatusOr<RankExperts> LevelExperts(const JobDraft& draft, std::vector<uint64_t> load) {
+  uint64_t total = 0;
+  for (uint64_t each : load) total += each;
+  while (total >= uint64_t{1} << 42) {
+    total /= 2;
+    for (uint64_t& each : load) each /= 2;
+  }
+  const std::vector<uint32_t> counts = draft.SlotsOfRanks(static_cast<uint32_t>(load.size()));
+  ReplicaShape shape;
+  shape.num_experts = static_cast<uint32_t>(load.size());
+  shape.num_slots = std::accumulate(counts.begin(), counts.end(), 0u);
+  shape.num_ranks = draft.ep_size;
+  GROUTER_ASSIGN_OR_RETURN(const EplbArrays arrays, BalanceReplicas(shape, load));
+  RankExperts experts(draft.ep_size);
+  size_t slot = 0;
+  for (uint32_t r = 0; r < draft.ep_size; ++r) {
+    for (uint32_t i = 0; i < counts[r]; ++i, ++slot) {
+      if (arrays.phy2log[slot] >= 0) experts[r].push_back(static_cast<uint32_t>(arrays.phy2log[slot]));
+    }
+  }
+  return experts;
+}
+
+// Ranks of one node's experts, placed together with these samples: [samples][experts] pairs. A pair that
+// leaves its rank costs its row on one of the group's links, both ways, forward and backward; a pair on the
+// busiest rank its arithmetic.
+std::vector<uint32_t> JointRanks(const JobDraft& draft, const GroupingProblem& problem,
+                                 std::vector<uint32_t> pairs, uint64_t iterations, uint64_t seed) {
+  const TopologyNode& node = draft.topology.nodes[0];
+  const ModelShape& model = draft.model;
+  constexpr long double kPicoseconds = 1e12L;
+  const auto cost = [](long double picoseconds) {
+    return static_cast<uint64_t>(std::min(std::max(picoseconds, 1.0L), 1e9L));
+  };
+  JointNodeProblem joint;
+  joint.samples_of_rank =
+      RankCapacities(static_cast<uint32_t>(pairs.size() / problem.load.size()), draft.ep_size);
+  joint.experts_of_rank = problem.capacity;
+  joint.pairs = std::move(pairs);
+  joint.remote_cost = cost(4 * kPicoseconds * model.hidden_size * model.activation_bytes / draft.ep_size /
+                           std::max<uint64_t>(node.scale_up.bytes_per_second, 1));
+  joint.busy_cost = cost(6 * kPicoseconds * model.expert_weight_bytes / std::max(model.activation_bytes, 1u) /
+                         std::max<uint64_t>(node.flops_per_second, 1));
+  return PlaceJointly(joint, iterations, seed).rank_of_expert;
 }
 
 // Up to `count` samples of the job, spread evenly over its steps.
@@ -145,6 +192,20 @@ absl::StatusOr<SampleCounts> ReadCounts(const JobSamples& samples, const std::ve
   return counts;
 }
 
+absl::StatusOr<std::vector<uint32_t>> ReadPairs(const JobSamples& samples, const std::vector<SampleRef>& refs,
+                                                const std::vector<uint32_t>& layer_groups,
+                                                uint32_t num_experts) {
+  std::vector<uint32_t> pairs(refs.size() * num_experts, 0);
+  std::vector<ExpertCount> sample;
+  for (size_t s = 0; s < refs.size(); ++s) {
+    for (uint32_t l : layer_groups) {
+      GROUTER_RETURN_IF_ERROR(samples.tables()[refs[s].table]->ExpertCounts(refs[s].sample, l, &sample));
+      for (const ExpertCount& each : sample) pairs[s * num_experts + each.expert] += each.count;
+    }
+  }
+  return pairs;
+}
+
 absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
   Problems problems;
   for (uint32_t w = 0; w < draft.topology.world_size(); ++w) {
@@ -162,34 +223,42 @@ absl::Status CheckMemory(const JobDraft& draft, const Placement& placement) {
 // between even and the one allowed; the predicted time decides.
 constexpr uint64_t kNumCaps = 4;
 
-// The predicted time is the mean of the job's first steps.
-constexpr uint64_t kPredictedSteps = 2;
+// Placements are judged by the mean of up to so many steps spread over the run, as many as have kJudgedTokens
+// (times layer groups) together, and at least kLeastJudged: what is level over the run may sway from step to
+// step.
+constexpr uint64_t kMostJudged = 16, kLeastJudged = 2, kJudgedTokens = uint64_t{1} << 22;
 
 constexpr uint64_t kTokenSamples = 256;     // whose tokens the search reads
 constexpr uint64_t kClusterSamples = 2048;  // whose expert counts the paper's pipeline clusters
+constexpr uint64_t kJointSamples = 64;      // that are placed together with a node's experts
 
-// Collects placements and keeps the one of least predicted time.
+// Collects placements and keeps the one of least load above the cap, then of least predicted time.
 class Chooser {
  public:
-  Chooser(const JobDraft& draft, const StepPredictor& predictor, uint32_t layer_groups)
-      : draft_(draft), predictor_(predictor), layer_groups_(layer_groups) {
-    steps_.resize(std::min(kPredictedSteps, predictor.samples().num_steps()));
-    std::iota(steps_.begin(), steps_.end(), 0);
+  Chooser(const JobDraft& draft, const StepPredictor& predictor, GroupLoads loads, double load_cap)
+      : draft_(draft), predictor_(predictor), loads_(std::move(loads)), load_cap_(load_cap) {
+    const uint64_t steps = predictor.samples().num_steps();
+    const uint64_t judged = std::min(JudgedSteps(draft, predictor.samples().tables()), steps);
+    for (uint64_t i = 0; i < judged; ++i) steps_.push_back(steps * i / judged);
   }
 
-  // `ranks`: [groupings][experts], one for each layer group or one for all.
+  // `experts`: one for each layer group or one for all.
   absl::Status Offer(const std::vector<LayerGroupStatistics>& statistics,
-                     const std::vector<std::vector<uint32_t>>& ranks, PlacementSchedule* schedule) {
+                     const std::vector<RankExperts>& experts, PlacementSchedule* schedule) {
     Placement placement;
-    for (size_t l = 0; l < ranks.size(); ++l) {
-      GROUTER_ASSIGN_OR_RETURN(LayerPlacement layer, WithReplicas(draft_, statistics[l].load, ranks[l]));
+    for (size_t l = 0; l < experts.size(); ++l) {
+      GROUTER_ASSIGN_OR_RETURN(LayerPlacement layer, WithReplicas(draft_, statistics[l].load, experts[l]));
       placement.push_back(std::move(layer));
     }
-    placement.resize(layer_groups_, placement.back());
+    placement.resize(loads_.size(), placement.back());
     GROUTER_RETURN_IF_ERROR(CheckMemory(draft_, placement));
     GROUTER_ASSIGN_OR_RETURN(const uint64_t predicted, predictor_.MeanStepNs(steps_, placement));
-    if (any_ && predicted >= schedule->predicted_step_ns) return absl::OkStatus();
+    const uint64_t above = LoadAboveCap(placement, loads_, load_cap_);
+    if (any_ && (above != above_ ? above > above_ : predicted >= schedule->predicted_step_ns)) {
+      return absl::OkStatus();
+    }
     any_ = true;
+    above_ = above;
     schedule->predicted_step_ns = predicted;
     schedule->epochs[0].placement = std::move(placement);
     return absl::OkStatus();
@@ -202,74 +271,182 @@ class Chooser {
  private:
   const JobDraft& draft_;
   const StepPredictor& predictor_;
-  const uint32_t layer_groups_;
+  const GroupLoads loads_;
+  const double load_cap_;
   std::vector<uint64_t> steps_;
   bool any_ = false;
+  uint64_t above_ = 0;
+};
+
+// One search: the candidates of each policy, offered one after the other.
+class Search {
+ public:
+  Search(const JobDraft& draft, const PlaceOptions& options, std::vector<LayerGroupStatistics> statistics,
+         const JobSamples& samples, Chooser* chooser, PlacementSchedule* schedule)
+      : draft_(draft),
+        options_(options),
+        statistics_(std::move(statistics)),
+        num_experts_(static_cast<uint32_t>(statistics_[0].load.size())),
+        samples_(samples),
+        chooser_(chooser),
+        schedule_(schedule),
+        layer_groups_(statistics_.size()) {
+    // The layer groups of each grouping.
+    for (uint32_t l = 0; l < samples.tables()[0]->header().num_layer_groups; ++l) {
+      layer_groups_[std::min<size_t>(l, statistics_.size() - 1)].push_back(l);
+    }
+  }
+
+  absl::Status Run() {
+    switch (options_.policy) {
+      case GroupingPolicy::kSampleClusters:
+        return OfferClusters();
+      case GroupingPolicy::kLevel:
+        return OfferLevel();
+      case GroupingPolicy::kJoint:
+        if (OnOneNode()) return OfferJoint();
+        return Error(
+            absl::StatusCode::kFailedPrecondition,
+            "experts and samples are placed together only inside a node, and an EP group spans several",
+            "policy joint", "use the policy search, or an ep_size that one node holds");
+      case GroupingPolicy::kSearch:
+        break;
+    }
+    GROUTER_RETURN_IF_ERROR(OfferInOrder());
+    GROUTER_RETURN_IF_ERROR(OfferGroupings());
+    GROUTER_RETURN_IF_ERROR(OfferLevel());
+    return OnOneNode() ? OfferJoint() : absl::OkStatus();
+  }
+
+ private:
+  bool OnOneNode() const { return EpGroupsOf(draft_.topology, draft_.ep_size)[0].num_blocks() == 1; }
+  absl::Status Offer(const std::vector<RankExperts>& experts) {
+    return chooser_->Offer(statistics_, experts, schedule_);
+  }
+
+  // What a search must not lose to.
+  absl::Status OfferInOrder() {
+    const LayerPlacement in_order = LayerPlacement::Contiguous(num_experts_, draft_.ep_size);
+    RankExperts experts(draft_.ep_size);
+    for (uint32_t e = 0; e < num_experts_; ++e) experts[in_order.OwnerOf(e).rank].push_back(e);
+    return Offer(std::vector<RankExperts>(statistics_.size(), experts));
+  }
+
+  absl::Status OfferClusters() {
+    GROUTER_ASSIGN_OR_RETURN(const auto refs, SpreadSamples(samples_, kClusterSamples));
+    std::vector<RankExperts> experts;
+    for (size_t l = 0; l < statistics_.size(); ++l) {
+      GROUTER_ASSIGN_OR_RETURN(const SampleCounts counts, ReadCounts(samples_, refs, layer_groups_[l]));
+      SampleClusterOptions clusters;
+      clusters.seed = draft_.seed + l;
+      const GroupingProblem problem = ProblemOf(draft_, statistics_[l], options_.load_cap);
+      experts.push_back(
+          ByRank(draft_.ep_size, GroupBySampleClusters(counts, num_experts_, problem.capacity, clusters)));
+    }
+    return Offer(experts);
+  }
+
+  absl::Status OfferLevel() {
+    std::vector<RankExperts> experts;
+    for (const LayerGroupStatistics& one : statistics_) {
+      GROUTER_ASSIGN_OR_RETURN(RankExperts level, LevelExperts(draft_, one.load));
+      experts.push_back(std::move(level));
+    }
+    return Offer(experts);
+  }
+
+  absl::Status OfferJoint() {
+    GROUTER_ASSIGN_OR_RETURN(const auto refs, SpreadSamples(samples_, kJointSamples));
+    std::vector<RankExperts> experts;
+    for (size_t l = 0; l < statistics_.size(); ++l) {
+      GROUTER_ASSIGN_OR_RETURN(auto pairs, ReadPairs(samples_, refs, layer_groups_[l], num_experts_));
+      experts.push_back(
+          ByRank(draft_.ep_size, JointRanks(draft_, ProblemOf(draft_, statistics_[l], options_.load_cap),
+                                            std::move(pairs), options_.iterations / 64, draft_.seed + l)));
+    }
+    return Offer(experts);
+  }
+
+  // On co-activation, then on tokens, then on tokens with further copies of experts on other nodes.
+  absl::Status OfferGroupings() {
+    GROUTER_ASSIGN_OR_RETURN(const auto refs, SpreadSamples(samples_, kTokenSamples));
+    std::vector<TokenSets> tokens;
+    for (const auto& some : layer_groups_) {
+      GROUTER_ASSIGN_OR_RETURN(TokenSets sets, ReadTokens(samples_, refs, some, num_experts_));
+      tokens.push_back(std::move(sets));
+    }
+    const std::vector<uint32_t> slots = draft_.SlotsOfRanks(num_experts_);
+    const bool spare = std::accumulate(slots.begin(), slots.end(), uint64_t{0}) > num_experts_;
+    const uint64_t iterations = options_.iterations / (2 * kNumCaps);
+    for (uint64_t c = 0; c < kNumCaps; ++c) {
+      const double cap =
+          1.0 + (std::max(options_.load_cap, 1.0) - 1.0) / static_cast<double>(uint64_t{1} << (2 * c));
+      std::vector<RankExperts> by_pairs, by_tokens, with_replicas;
+      for (size_t l = 0; l < statistics_.size(); ++l) {
+        const GroupingProblem problem = ProblemOf(draft_, statistics_[l], cap);
+        const uint64_t seed = draft_.seed + l;
+        std::vector<uint32_t> ranks = GroupExperts(problem, iterations, seed).rank_of_expert;
+        by_pairs.push_back(ByRank(draft_.ep_size, ranks));
+        ranks = GroupByTokens(problem, tokens[l], ranks, iterations / 8, seed);
+        by_tokens.push_back(ByRank(draft_.ep_size, ranks));
+        if (!spare || OnOneNode()) continue;
+        with_replicas.push_back(GroupWithReplicas(problem, slots, tokens[l], ranks, iterations / 8, seed));
+      }
+      GROUTER_RETURN_IF_ERROR(Offer(by_pairs));
+      GROUTER_RETURN_IF_ERROR(Offer(by_tokens));
+      if (!with_replicas.empty()) GROUTER_RETURN_IF_ERROR(Offer(with_replicas));
+    }
+    return absl::OkStatus();
+  }
+
+  const JobDraft& draft_;
+  const PlaceOptions& options_;
+  const std::vector<LayerGroupStatistics> statistics_;
+  const uint32_t num_experts_;
+  const JobSamples& samples_;
+  Chooser* const chooser_;
+  PlacementSchedule* const schedule_;
+  std::vector<std::vector<uint32_t>> layer_groups_;
 };
 
 }  // namespace
+
+uint64_t JudgedSteps(const JobDraft& draft, const Tables& tables) {
+  uint64_t tokens = 1;  // of one step, in all layer groups
+  for (const auto& table : tables) {
+    const uint64_t of_step =
+        table->num_tokens() / std::max<uint64_t>(table->num_samples(), 1) * draft.batch.samples_per_step;
+    tokens = std::max(tokens, of_step * table->header().num_layer_groups);
+  }
+  return std::min(std::max(kJudgedTokens / tokens, kLeastJudged), kMostJudged);
+}
 
 absl::StatusOr<PlacementSchedule> PlaceExperts(const JobDraft& draft, const Tables& tables,
                                                const PlaceOptions& options) {
   GROUTER_RETURN_IF_ERROR(CheckTables(draft, tables));
   const uint32_t groups = tables[0]->header().num_layer_groups;
-  const uint32_t num_experts = tables[0]->header().num_experts;
   std::vector<uint64_t> layers(groups, 0);
   for (uint32_t group : draft.model.layer_group_of_layer) ++layers[group];
   std::vector<LayerGroupStatistics> statistics;
   LayerGroupStatistics whole;
+  GroupLoads loads;
   for (uint32_t l = 0; l < groups; ++l) {
     GROUTER_ASSIGN_OR_RETURN(LayerGroupStatistics one, BlendStatistics(draft, tables, l));
+    loads.push_back(one.load);
     if (!options.one_grouping_per_layer_group) AddStatistics(one, layers[l], &whole);
     statistics.push_back(std::move(one));
   }
   if (!options.one_grouping_per_layer_group) statistics.assign(1, std::move(whole));
 
-  // The layer groups of each grouping.
-  std::vector<std::vector<uint32_t>> layer_groups(statistics.size());
-  for (uint32_t l = 0; l < groups; ++l) layer_groups[std::min<size_t>(l, statistics.size() - 1)].push_back(l);
-
   const StepPredictor predictor(draft, tables);
-  const JobSamples& samples = predictor.samples();
-  Chooser chooser(draft, predictor, groups);
+  Chooser chooser(draft, predictor, std::move(loads), options.load_cap);
   PlacementSchedule schedule;
   schedule.draft = draft.digest();
   schedule.epochs.resize(1);
-  std::vector<std::vector<uint32_t>> ranks(statistics.size());
-  if (options.policy == GroupingPolicy::kSampleClusters) {
-    GROUTER_ASSIGN_OR_RETURN(const auto refs, SpreadSamples(samples, kClusterSamples));
-    for (size_t l = 0; l < statistics.size(); ++l) {
-      GROUTER_ASSIGN_OR_RETURN(const SampleCounts counts, ReadCounts(samples, refs, layer_groups[l]));
-      SampleClusterOptions clusters;
-      clusters.seed = draft.seed + l;
-      const GroupingProblem problem = ProblemOf(draft, statistics[l], options.load_cap);
-      ranks[l] = GroupBySampleClusters(counts, num_experts, problem.capacity, clusters);
-    }
-    GROUTER_RETURN_IF_ERROR(chooser.Offer(statistics, ranks, &schedule));
-  } else {
-    GROUTER_ASSIGN_OR_RETURN(const auto refs, SpreadSamples(samples, kTokenSamples));
-    std::vector<TokenSets> tokens;
-    for (const auto& some : layer_groups) {
-      GROUTER_ASSIGN_OR_RETURN(TokenSets sets, ReadTokens(samples, refs, some, num_experts));
-      tokens.push_back(std::move(sets));
-    }
-    const uint64_t iterations = options.iterations / (2 * kNumCaps);
-    for (uint64_t c = 0; c < kNumCaps; ++c) {
-      const double cap =
-          1.0 + (std::max(options.load_cap, 1.0) - 1.0) / static_cast<double>(uint64_t{1} << (2 * c));
-      std::vector<GroupingProblem> problems;
-      for (size_t l = 0; l < statistics.size(); ++l) {
-        problems.push_back(ProblemOf(draft, statistics[l], cap));
-        ranks[l] = GroupExperts(problems[l], iterations, draft.seed + l).rank_of_expert;
-      }
-      GROUTER_RETURN_IF_ERROR(chooser.Offer(statistics, ranks, &schedule));
-      for (size_t l = 0; l < statistics.size(); ++l) {
-        ranks[l] = GroupByTokens(problems[l], tokens[l], ranks[l], iterations / 8, draft.seed + l);
-      }
-      GROUTER_RETURN_IF_ERROR(chooser.Offer(statistics, ranks, &schedule));
-    }
-  }
-  const Placement contiguous(groups, LayerPlacement::Contiguous(num_experts, draft.ep_size));
+  Search search(draft, options, std::move(statistics), predictor.samples(), &chooser, &schedule);
+  GROUTER_RETURN_IF_ERROR(search.Run());
+  const Placement contiguous(groups,
+                             LayerPlacement::Contiguous(tables[0]->header().num_experts, draft.ep_size));
   GROUTER_ASSIGN_OR_RETURN(schedule.contiguous_step_ns, chooser.MeanStepNs(contiguous));
   return schedule;
 }

@@ -12,35 +12,58 @@ uint64_t Times(uint64_t limit, uint64_t ranks) {
   return limit > UINT64_MAX / ranks ? UINT64_MAX : limit * ranks;
 }
 
-// [experts] -> node, from the search or as they are when there is one node.
-std::vector<uint32_t> ToNodes(const GroupingProblem& problem, const TokenSets& tokens,
-                              const std::vector<uint32_t>& start, uint64_t iterations, uint64_t seed) {
+// The experts of each node and their homes, from the search or as they are when there is one node.
+ExpertPlaces ToNodes(const GroupingProblem& problem, const std::vector<uint32_t>& slots,
+                     const TokenSets& tokens, const std::vector<uint32_t>& start, uint64_t iterations,
+                     uint64_t seed) {
   const uint32_t nodes = 1 + *std::max_element(problem.node_of_rank.begin(), problem.node_of_rank.end());
-  std::vector<uint32_t> node_of_expert;
-  for (uint32_t rank : start) node_of_expert.push_back(problem.node_of_rank[rank]);
-  if (nodes == 1) return node_of_expert;
+  ExpertPlaces places;
+  for (uint32_t rank : start) places.home.push_back(problem.node_of_rank[rank]);
+  if (nodes == 1) {
+    places.experts.resize(1);
+    for (uint32_t e = 0; e < start.size(); ++e) places.experts[0].push_back(e);
+    return places;
+  }
   CopyProblem copies;
   copies.tokens = &tokens;
   copies.load = problem.load;
   copies.slots.assign(nodes, 0);
   copies.sample_share.assign(nodes, 0);
-  for (size_t r = 0; r < problem.capacity.size(); ++r) {
-    copies.slots[problem.node_of_rank[r]] += problem.capacity[r];
+  for (size_t r = 0; r < slots.size(); ++r) {
+    copies.slots[problem.node_of_rank[r]] += slots[r];
     ++copies.sample_share[problem.node_of_rank[r]];
   }
   for (uint32_t ranks : copies.sample_share) copies.load_limit.push_back(Times(problem.load_limit, ranks));
-  return FindFewestCopies(copies, node_of_expert, iterations, seed).home;
+  return FindFewestCopies(copies, places.home, iterations, seed);
 }
 
-// Ranks of one node's experts; those of `start` where they still fit.
-void ToRanks(const GroupingProblem& problem, const TokenSets& tokens, const std::vector<uint32_t>& start,
-             const std::vector<uint32_t>& experts, const std::vector<uint32_t>& ranks, uint64_t iterations,
-             uint64_t seed, std::vector<uint32_t>* rank_of_expert) {
+// Slots of a node's ranks that hold `count` experts, as evenly as `slots` allow: what is left over is for
+// further copies.
+std::vector<uint32_t> EvenRoom(const std::vector<uint32_t>& slots, size_t count) {
+  std::vector<uint32_t> room(slots.size(), 0);
+  while (count > 0) {
+    const size_t before = count;
+    for (size_t r = 0; r < slots.size() && count > 0; ++r) {
+      if (room[r] == slots[r]) continue;
+      ++room[r];
+      --count;
+    }
+    GROUTER_CHECK(count < before);
+  }
+  return room;
+}
+
+// The ranks, an index each, of one node's experts, whose loads are given; those of `start` where they still
+// fit.
+std::vector<uint32_t> ToRanks(const GroupingProblem& problem, const TokenSets& tokens,
+                              const std::vector<uint32_t>& start, const std::vector<uint32_t>& experts,
+                              const std::vector<uint64_t>& load, const std::vector<uint32_t>& ranks,
+                              const std::vector<uint32_t>& slots, uint64_t iterations, uint64_t seed) {
   CopyProblem copies;
   const TokenSets mine = tokens.OnlyExperts(experts);
   copies.tokens = &mine;
-  for (uint32_t e : experts) copies.load.push_back(problem.load[e]);
-  for (uint32_t r : ranks) copies.slots.push_back(problem.capacity[r]);
+  copies.load = load;
+  copies.slots = slots;
   copies.load_limit.assign(ranks.size(), problem.load_limit);
   std::vector<uint32_t> room = copies.slots, place(experts.size(), UINT32_MAX);
   for (size_t i = 0; i < experts.size(); ++i) {
@@ -56,25 +79,50 @@ void ToRanks(const GroupingProblem& problem, const TokenSets& tokens, const std:
     each = next;
     --room[next];
   }
-  if (ranks.size() > 1) place = FindFewestCopies(copies, place, iterations, seed).home;
-  for (size_t i = 0; i < experts.size(); ++i) (*rank_of_expert)[experts[i]] = ranks[place[i]];
+  return ranks.size() > 1 ? FindFewestCopies(copies, place, iterations, seed).home : place;
 }
 
 }  // namespace
 
-std::vector<uint32_t> GroupByTokens(const GroupingProblem& problem, const TokenSets& tokens,
-                                    const std::vector<uint32_t>& start, uint64_t iterations, uint64_t seed) {
+std::vector<std::vector<uint32_t>> GroupWithReplicas(const GroupingProblem& problem,
+                                                     const std::vector<uint32_t>& slots,
+                                                     const TokenSets& tokens,
+                                                     const std::vector<uint32_t>& start, uint64_t iterations,
+                                                     uint64_t seed) {
   GROUTER_CHECK(start.size() == problem.load.size() && tokens.num_experts() == problem.load.size());
+  GROUTER_CHECK(slots.size() == problem.node_of_rank.size());
   const uint32_t nodes = 1 + *std::max_element(problem.node_of_rank.begin(), problem.node_of_rank.end());
   const uint64_t half = nodes > 1 ? iterations / 2 : iterations;
-  const std::vector<uint32_t> node_of_expert = ToNodes(problem, tokens, start, iterations - half, seed);
-  std::vector<std::vector<uint32_t>> experts(nodes), ranks(nodes);
-  for (uint32_t e = 0; e < node_of_expert.size(); ++e) experts[node_of_expert[e]].push_back(e);
-  for (uint32_t r = 0; r < problem.node_of_rank.size(); ++r) ranks[problem.node_of_rank[r]].push_back(r);
-  std::vector<uint32_t> rank_of_expert(start.size());
+  const ExpertPlaces places = ToNodes(problem, slots, tokens, start, iterations - half, seed);
+  std::vector<uint64_t> holders(start.size(), 0);
+  for (const auto& experts : places.experts) {
+    for (uint32_t e : experts) ++holders[e];
+  }
+  std::vector<std::vector<uint32_t>> of_rank(slots.size());
   for (uint32_t n = 0; n < nodes; ++n) {
-    if (experts[n].empty()) continue;
-    ToRanks(problem, tokens, start, experts[n], ranks[n], half / nodes, seed + n, &rank_of_expert);
+    const std::vector<uint32_t>& experts = places.experts[n];
+    if (experts.empty()) continue;
+    std::vector<uint32_t> ranks, slots_here;
+    for (uint32_t r = 0; r < slots.size(); ++r) {
+      if (problem.node_of_rank[r] != n) continue;
+      ranks.push_back(r);
+      slots_here.push_back(slots[r]);
+    }
+    std::vector<uint64_t> load;
+    for (uint32_t e : experts) load.push_back(problem.load[e] / holders[e]);
+    const std::vector<uint32_t> place = ToRanks(problem, tokens, start, experts, load, ranks,
+                                                EvenRoom(slots_here, experts.size()), half / nodes, seed + n);
+    for (size_t i = 0; i < experts.size(); ++i) of_rank[ranks[place[i]]].push_back(experts[i]);
+  }
+  return of_rank;
+}
+
+std::vector<uint32_t> GroupByTokens(const GroupingProblem& problem, const TokenSets& tokens,
+                                    const std::vector<uint32_t>& start, uint64_t iterations, uint64_t seed) {
+  const auto of_rank = GroupWithReplicas(problem, problem.capacity, tokens, start, iterations, seed);
+  std::vector<uint32_t> rank_of_expert(start.size());
+  for (uint32_t r = 0; r < of_rank.size(); ++r) {
+    for (uint32_t e : of_rank[r]) rank_of_expert[e] = r;
   }
   return rank_of_expert;
 }

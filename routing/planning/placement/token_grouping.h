@@ -18,6 +18,15 @@ namespace grouter {
 std::vector<uint32_t> GroupByTokens(const GroupingProblem& problem, const TokenSets& tokens,
                                     const std::vector<uint32_t>& start, uint64_t iterations, uint64_t seed);
 
+// The same with `slots`[r] slots a rank, at least its capacity: a node's spare slots hold further copies of
+// the experts whose tokens would leave other nodes, at most one a node. [rank] -> experts; slots that are
+// left over stay free (AddReplicas fills them by load).
+std::vector<std::vector<uint32_t>> GroupWithReplicas(const GroupingProblem& problem,
+                                                     const std::vector<uint32_t>& slots,
+                                                     const TokenSets& tokens,
+                                                     const std::vector<uint32_t>& start, uint64_t iterations,
+                                                     uint64_t seed);
+
 }  // namespace grouter
 
 #endif  // GROUTER_ROUTING_PLANNING_PLACEMENT_TOKEN_GROUPING_H_

@@ -36,7 +36,7 @@ TEST(PlaceCommandTest, TrafficBeforeAndAfterIsThatOfTheSameTokens) {
   EXPECT_EQ(sum(traffic["before"]), sum(traffic["after"]));  // a row per (token, expert), wherever it goes
 }
 
-TEST(PlaceCommandTest, ThePapersPipelineIsAPolicyAndAnUnknownOneIsRefused) {
+TEST(PlaceCommandTest, EachPolicyHasItsNameAndAnUnknownOneIsRefused) {
   const std::string folder = FreshFolder();
   MakeTableAndModel(folder);
   MakeDraft(folder);
@@ -45,10 +45,10 @@ TEST(PlaceCommandTest, ThePapersPipelineIsAPolicyAndAnUnknownOneIsRefused) {
                                         folder + "/table", "--out_schedule", folder + "/p.schedule",
                                         "--out_job", folder + "/p.json", "--policy", policy});
   };
-  EXPECT_EQ(place("clusters").exit_code, 0);
+  for (const char* policy : {"search", "clusters", "level"}) EXPECT_EQ(place(policy).exit_code, 0) << policy;
   const Outcome unknown = place("luck");
   EXPECT_EQ(unknown.exit_code, 2);
-  EXPECT_THAT(unknown.err, ::testing::HasSubstr("search or clusters"));
+  EXPECT_THAT(unknown.err, ::testing::HasSubstr("search, clusters, level or joint"));
 }
 
 TEST(PlaceCommandTest, AnEstimateSaysTimeAndBytesAndWritesNothing) {

@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 #include "routing/planning/batch_planner.h"
-#include "routing/planning/verify_plans.h"
+#include "routing/planning/plans_of.h"
 #include "tests/testing/small_job.h"
 
 namespace grouter {
@@ -39,19 +39,66 @@ TEST(PlaceExpertsTest, ItsScheduleServesTheJobAndPassesTheVerifier) {
   }
 }
 
-TEST(PlaceExpertsTest, ThePapersPipelineServesTheJobToo) {
-  const testing::SmallJob job = Job(7);
+TEST(PlaceExpertsTest, EveryPolicysScheduleServesTheJobWithOrWithoutSpareSlots) {
+  for (GroupingPolicy policy :
+       {GroupingPolicy::kSampleClusters, GroupingPolicy::kLevel, GroupingPolicy::kJoint}) {
+    for (uint32_t slots : {0u, 7u}) {
+      testing::SmallJob job = Job(slots);
+      if (policy == GroupingPolicy::kJoint) job.spec.draft.topology = Topology::Uniform(1, 4);
+      PlaceOptions options;
+      options.iterations = 20000;
+      options.policy = policy;
+      const auto schedule = PlaceExperts(job.spec.draft, job.const_tables(), options);
+      ASSERT_TRUE(schedule.ok()) << schedule.status();
+      const JobSpec spec{job.spec.draft, schedule->digest()};
+      const auto shared = std::make_shared<PlacementSchedule>(*schedule);
+      const auto planner = BatchPlanner::Create(spec, job.const_tables(), shared);
+      ASSERT_TRUE(planner.ok()) << planner.status();
+      const auto report = VerifyPlans(spec, job.const_tables(), *schedule, PlansOf(**planner), 0, 3);
+      ASSERT_TRUE(report.ok()) << report.status();
+      EXPECT_TRUE(report->findings.empty()) << report->findings[0];
+    }
+  }
+}
+
+TEST(PlaceExpertsTest, TheSearchIsNeverSlowerThanAPolicyThatItTriesToo) {
+  for (uint32_t nodes : {1u, 2u}) {
+    for (uint32_t slots : {0u, 7u, 9u}) {
+      testing::SmallJob job = Job(slots);
+      job.spec.draft.topology = Topology::Uniform(nodes, 4 / nodes);
+      PlaceOptions options;
+      options.iterations = 20000;
+      options.load_cap = 4;  // holds for any placement
+      const auto searched = PlaceExperts(job.spec.draft, job.const_tables(), options);
+      ASSERT_TRUE(searched.ok()) << searched.status();
+      for (GroupingPolicy policy : {GroupingPolicy::kLevel, GroupingPolicy::kJoint}) {
+        if (policy == GroupingPolicy::kJoint && nodes > 1) continue;
+        options.policy = policy;
+        const auto other = PlaceExperts(job.spec.draft, job.const_tables(), options);
+        ASSERT_TRUE(other.ok()) << other.status();
+        EXPECT_LE(searched->predicted_step_ns, other->predicted_step_ns)
+            << nodes << " nodes, " << slots << " slots";
+      }
+    }
+  }
+}
+
+TEST(PlaceExpertsTest, ItJudgesSixteenSmallStepsAndFewLargeOnes) {
+  testing::SmallJob job = Job(0);  // 8 samples of 64 tokens, two layer groups
+  EXPECT_EQ(JudgedSteps(job.spec.draft, job.const_tables()), 16u);
+  job.spec.draft.batch.samples_per_step = 1 << 13;
+  EXPECT_EQ(JudgedSteps(job.spec.draft, job.const_tables()), 4u);
+  job.spec.draft.batch.samples_per_step = 1 << 20;
+  EXPECT_EQ(JudgedSteps(job.spec.draft, job.const_tables()), 2u);
+}
+
+TEST(PlaceExpertsTest, JointPlacementIsRefusedForAGroupOnSeveralNodes) {
+  const testing::SmallJob job = Job(0);
   PlaceOptions options;
-  options.policy = GroupingPolicy::kSampleClusters;
-  const auto schedule = PlaceExperts(job.spec.draft, job.const_tables(), options);
-  ASSERT_TRUE(schedule.ok()) << schedule.status();
-  const JobSpec spec{job.spec.draft, schedule->digest()};
-  const auto shared = std::make_shared<PlacementSchedule>(*schedule);
-  const auto planner = BatchPlanner::Create(spec, job.const_tables(), shared);
-  ASSERT_TRUE(planner.ok()) << planner.status();
-  const auto report = VerifyPlans(spec, job.const_tables(), *schedule, PlansOf(**planner), 0, 3);
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_TRUE(report->findings.empty()) << report->findings[0];
+  options.policy = GroupingPolicy::kJoint;
+  const absl::Status status = PlaceExperts(job.spec.draft, job.const_tables(), options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(std::string(status.message()).find("ep_size"), std::string::npos) << status;
 }
 
 TEST(PlaceExpertsTest, TheSameArgumentsGiveTheSameDigest) {
