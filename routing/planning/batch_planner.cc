@@ -8,6 +8,7 @@
 #include "io/coding.h"
 #include "io/error.h"
 #include "io/mutex.h"
+#include "routing/planning/batch/job_samples.h"
 #include "routing/planning/batch/memory_model.h"
 #include "routing/planning/batch/rank_plan.h"
 #include "routing/planning/batch/step_transfers.h"
@@ -114,12 +115,9 @@ class Planner : public BatchPlanner {
                                                                    uint32_t micro_batch) const override {
     GROUTER_RETURN_IF_ERROR(CheckKey(step, 0, micro_batch));
     GROUTER_ASSIGN_OR_RETURN(const auto traffic, Traffic(step, micro_batch));
-    std::vector<MicroBatchPlan> plans;
-    plans.reserve(world_size());
-    for (uint32_t r = 0; r < world_size(); ++r) {
-      GROUTER_ASSIGN_OR_RETURN(MicroBatchPlan plan, PlanOf(*traffic, step, r, micro_batch));
-      plans.push_back(std::move(plan));
-    }
+    std::vector<MicroBatchPlan> plans =
+        PlanForAllRanks(*models_[schedule_->EpochOf(step)], *traffic, options_.num_threads);
+    for (MicroBatchPlan& plan : plans) GROUTER_RETURN_IF_ERROR(Complete(step, micro_batch, &plan));
     return plans;
   }
 
@@ -209,23 +207,27 @@ class Planner : public BatchPlanner {
 
   absl::StatusOr<MicroBatchPlan> PlanOf(const MicroBatchTraffic& traffic, uint64_t step, uint32_t rank,
                                         uint32_t micro_batch) const {
-    const TrafficModel& model = *models_[schedule_->EpochOf(step)];
-    MicroBatchPlan plan = PlanForRank(model, traffic, rank);
-    plan.step = step;
-    plan.micro_batch = micro_batch;
-    plan.storage = storage_;
-    const Topology& topology = spec_.draft.topology;
-    const uint64_t memory = topology.nodes[topology.NodeOf(rank)].memory_bytes;
-    if (memory > 0) {
-      const uint64_t needed = PlanBytes(spec_.draft.model, model.placement(), rank % model.ep_size(), plan);
-      if (needed > memory) {
-        return Error(absl::StatusCode::kResourceExhausted,
-                     absl::StrCat("the plan needs ", needed, " bytes of ", memory),
-                     absl::StrCat("step ", step, ", rank ", rank, ", micro-batch ", micro_batch),
-                     "use more micro-batches or chunks, or recompute_experts");
-      }
-    }
+    MicroBatchPlan plan = PlanForRank(*models_[schedule_->EpochOf(step)], traffic, rank);
+    GROUTER_RETURN_IF_ERROR(Complete(step, micro_batch, &plan));
     return plan;
+  }
+
+  // Fills in what a plan's rank does not say; refuses a plan that its rank's memory does not hold.
+  absl::Status Complete(uint64_t step, uint32_t micro_batch, MicroBatchPlan* plan) const {
+    plan->step = step;
+    plan->micro_batch = micro_batch;
+    plan->storage = storage_;
+    const Topology& topology = spec_.draft.topology;
+    const uint64_t memory = topology.nodes[topology.NodeOf(plan->rank)].memory_bytes;
+    if (memory == 0) return absl::OkStatus();
+    const TrafficModel& model = *models_[schedule_->EpochOf(step)];
+    const uint64_t needed =
+        PlanBytes(spec_.draft.model, model.placement(), plan->rank % model.ep_size(), *plan);
+    if (needed <= memory) return absl::OkStatus();
+    return Error(absl::StatusCode::kResourceExhausted,
+                 absl::StrCat("the plan needs ", needed, " bytes of ", memory),
+                 absl::StrCat("step ", step, ", rank ", plan->rank, ", micro-batch ", micro_batch),
+                 "use more micro-batches or chunks, or recompute_experts");
   }
 
   const JobSpec spec_;
@@ -250,8 +252,13 @@ absl::StatusOr<std::unique_ptr<const BatchPlanner>> BatchPlanner::Create(
     std::shared_ptr<const PlacementSchedule> schedule, BatchPlannerOptions options) {
   GROUTER_RETURN_IF_ERROR(CheckTables(spec.draft, tables));
   GROUTER_RETURN_IF_ERROR(CheckSchedule(spec, *tables[0], *schedule));
-  return std::unique_ptr<const BatchPlanner>(
-      new Planner(std::move(spec), std::move(tables), std::move(schedule), options));
+  // The one place where a job's planner version chooses; CheckTables has refused those that are not here.
+  switch (spec.draft.planner_version) {
+    case 1:
+      return std::unique_ptr<const BatchPlanner>(
+          new Planner(std::move(spec), std::move(tables), std::move(schedule), options));
+  }
+  GROUTER_CHECK(false);
 }
 
 }  // namespace grouter

@@ -1,32 +1,14 @@
 #include "routing/planning/batch/micro_batch_traffic.h"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "routing/planning/batch/for_each.h"
 #include "routing/planning/batch/replica_quotas.h"
 
 namespace grouter {
 namespace {
-
-// Calls work(i) for i in [0, count), each once, on up to `num_threads` threads.
-template <typename Work>
-void ForEach(uint32_t count, uint32_t num_threads, Work work) {
-  if (num_threads <= 1 || count <= 1) {
-    for (uint32_t i = 0; i < count; ++i) work(i);
-    return;
-  }
-  std::atomic<uint32_t> next{0};
-  const auto run = [&] {
-    for (uint32_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::thread> threads;
-  for (uint32_t t = 1; t < std::min(num_threads, count); ++t) threads.emplace_back(run);
-  run();
-  for (std::thread& thread : threads) thread.join();
-}
 
 uint64_t NumPairs(const RouteView& view, uint32_t first, uint32_t count) {
   if (view.missing.empty() && view.num_topk.empty()) return uint64_t{view.k} * count;

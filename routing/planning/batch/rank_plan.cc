@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "io/digest.h"
+#include "routing/planning/batch/for_each.h"
 #include "routing/planning/batch/memory_model.h"
 
 namespace grouter {
@@ -171,6 +172,14 @@ MicroBatchPlan PlanForRank(const TrafficModel& model, const MicroBatchTraffic& t
   }
   FillCertificate(traffic, model.draft().topology.world_size(), &plan);
   return plan;
+}
+
+std::vector<MicroBatchPlan> PlanForAllRanks(const TrafficModel& model, const MicroBatchTraffic& traffic,
+                                            uint32_t num_threads) {
+  std::vector<MicroBatchPlan> plans(model.draft().topology.world_size());
+  ForEach(static_cast<uint32_t>(plans.size()), num_threads,
+          [&](uint32_t rank) { plans[rank] = PlanForRank(model, traffic, rank); });
+  return plans;
 }
 
 }  // namespace grouter

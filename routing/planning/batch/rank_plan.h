@@ -15,6 +15,10 @@ MicroBatchPlan PlanForRank(const TrafficModel& model, const MicroBatchTraffic& t
 void CountsForSlots(const TrafficModel& model, const MicroBatchTraffic& traffic, uint32_t layer_group,
                     uint32_t chunk, uint32_t source, uint32_t rank, uint32_t* counts);
 
+// The same of every world rank, on up to `num_threads` threads, which change the time only.
+std::vector<MicroBatchPlan> PlanForAllRanks(const TrafficModel& model, const MicroBatchTraffic& traffic,
+                                            uint32_t num_threads);
+
 }  // namespace grouter
 
 #endif  // GROUTER_ROUTING_PLANNING_BATCH_RANK_PLAN_H_

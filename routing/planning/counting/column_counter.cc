@@ -19,10 +19,10 @@ constexpr uint32_t kByteBlock = 4096;
 InstructionSet BestInstructionSet() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw")) {
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2")) {
     return InstructionSet::kAvx512;
   }
-  if (__builtin_cpu_supports("avx2")) return InstructionSet::kAvx2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) return InstructionSet::kAvx2;
 #endif
   return InstructionSet::kPortable;
 }

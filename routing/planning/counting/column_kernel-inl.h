@@ -8,17 +8,36 @@ constexpr uint32_t kPlanes = 16;  // counts below 65,536 tokens between two extr
 
 #include "routing/planning/counting/carry_save-inl.h"
 
+template <uint32_t kValue>
+struct Constant {
+  static constexpr uint32_t value = kValue;
+};
+
 // Ors the rows of one token's experts.
-template <typename Vector, typename Id, uint32_t kFixedK>
+// kRowShift: log2 of a row's bytes where k is 8 and ids are bytes, else 0.
+template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
 inline Vector TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_t words, uint32_t num_rows) {
   const uint32_t count = kFixedK > 0 ? kFixedK : k;
   Vector mask = Vector{};
-  for (uint32_t j = 0; j < count; ++j) {
-    const uint32_t id = ids[j];
-    const uint32_t row = sizeof(Id) == 1 || id < num_rows ? id : num_rows - 1;
-    Vector bits;
-    __builtin_memcpy(&bits, rows + uint64_t{row} * words, sizeof(bits));
-    mask |= bits;
+  if constexpr (kRowShift > 0) {
+    // Eight ids are one word; a rotation and a mask make each a byte offset.
+    uint64_t word;
+    __builtin_memcpy(&word, ids, sizeof(word));
+    for (uint32_t j = 0; j < 8; ++j) {
+      const uint32_t by = (8 * j + 64 - kRowShift) % 64;
+      const uint64_t offset = (word >> by | word << (64 - by)) & (uint64_t{255} << kRowShift);
+      Vector bits;
+      __builtin_memcpy(&bits, reinterpret_cast<const char*>(rows) + offset, sizeof(bits));
+      mask |= bits;
+    }
+  } else {
+    for (uint32_t j = 0; j < count; ++j) {
+      const uint32_t id = ids[j];
+      const uint32_t row = sizeof(Id) == 1 || id < num_rows ? id : num_rows - 1;
+      Vector bits;
+      __builtin_memcpy(&bits, rows + uint64_t{row} * words, sizeof(bits));
+      mask |= bits;
+    }
   }
   return mask;
 }
@@ -27,6 +46,21 @@ template <typename Vector>
 inline void Extract(const Vector* planes, uint32_t num_words, uint32_t* counts) {
   uint64_t words[kPlanes][8];
   for (uint32_t p = 0; p < kPlanes; ++p) __builtin_memcpy(words[p], &planes[p], sizeof(Vector));
+  if constexpr (sizeof(Vector) > sizeof(uint64_t)) {
+    // Eight columns at a time, each a lane that is shifted by its own number.
+    using Lanes = uint32_t __attribute__((vector_size(32)));
+    const Lanes first = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (uint32_t eight = 0; eight < num_words * 8; ++eight) {
+      Lanes sum;
+      __builtin_memcpy(&sum, counts + 8 * eight, sizeof(sum));
+      for (uint32_t p = 0; p < kPlanes; ++p) {
+        const uint32_t bits = static_cast<uint32_t>(words[p][eight / 8] >> (eight % 8 * 8));
+        sum += ((Lanes{} + bits) >> first & 1u) << p;
+      }
+      __builtin_memcpy(counts + 8 * eight, &sum, sizeof(sum));
+    }
+    return;
+  }
   for (uint32_t w = 0; w < num_words; ++w) {
     for (uint32_t p = 0; p < kPlanes; ++p) {
       for (uint64_t bits = words[p][w]; bits != 0; bits &= bits - 1) {
@@ -37,13 +71,13 @@ inline void Extract(const Vector* planes, uint32_t num_words, uint32_t* counts) 
 }
 
 // At most 65,535 tokens, one vector's columns.
-template <typename Vector, typename Id, uint32_t kFixedK>
+template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
 void CountRun(const Id* ids, const uint8_t* num_topk, uint32_t k, uint32_t num_tokens, const uint64_t* rows,
               uint32_t words, uint32_t num_rows, uint32_t* counts) {
   Vector planes[kPlanes] = {};
   const auto token = [&](uint32_t t) {
-    return TokenMask<Vector, Id, kFixedK>(ids + uint64_t{t} * k, num_topk == nullptr ? k : num_topk[t], rows,
-                                          words, num_rows);
+    return TokenMask<Vector, Id, kFixedK, kRowShift>(
+        ids + uint64_t{t} * k, num_topk == nullptr ? k : num_topk[t], rows, words, num_rows);
   };
   uint32_t t = 0;
   for (; t + 16 <= num_tokens; t += 16) {
@@ -87,15 +121,21 @@ void CountAllRuns(const ColumnRun& run, uint32_t* counts) {
     const Id* ids = reinterpret_cast<const Id*>(run.ids) + uint64_t{first} * run.k;
     const uint8_t* num_topk = run.num_topk == nullptr ? nullptr : run.num_topk + first;
     for (uint32_t w = 0; w < run.words; w += kWords) {
-      if (num_topk == nullptr && run.k == 8) {
-        CountRun<Vector, Id, 8>(ids, num_topk, run.k, count, run.rows + w, run.words, run.num_rows,
-                                counts + w * 64);
-      } else if (num_topk == nullptr && run.k == 4) {
-        CountRun<Vector, Id, 4>(ids, num_topk, run.k, count, run.rows + w, run.words, run.num_rows,
-                                counts + w * 64);
+      const auto count_run = [&](auto fixed_k, auto row_shift) {
+        CountRun<Vector, Id, decltype(fixed_k)::value, decltype(row_shift)::value>(
+            ids, num_topk, run.k, count, run.rows + w, run.words, run.num_rows, counts + w * 64);
+      };
+      const bool all_k = num_topk == nullptr;
+      if (all_k && run.k == 8 && sizeof(Id) == 1 && run.words == 4) {
+        count_run(Constant<8>(), Constant < sizeof(Id) == 1 ? 5 : 0 > ());
+      } else if (all_k && run.k == 8 && sizeof(Id) == 1 && run.words == 8) {
+        count_run(Constant<8>(), Constant < sizeof(Id) == 1 ? 6 : 0 > ());
+      } else if (all_k && run.k == 8) {
+        count_run(Constant<8>(), Constant<0>());
+      } else if (all_k && run.k == 4) {
+        count_run(Constant<4>(), Constant<0>());
       } else {
-        CountRun<Vector, Id, 0>(ids, num_topk, run.k, count, run.rows + w, run.words, run.num_rows,
-                                counts + w * 64);
+        count_run(Constant<0>(), Constant<0>());
       }
     }
   }

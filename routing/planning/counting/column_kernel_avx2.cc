@@ -1,6 +1,6 @@
 // Compiled for AVX2; called only where BestInstructionSet says so.
 #if defined(__x86_64__) && !defined(__clang__)
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,bmi2")
 #endif
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Compiled for AVX-512; called only where BestInstructionSet says so.
 #if defined(__x86_64__) && !defined(__clang__)
-#pragma GCC target("avx512f,avx512vl,avx512bw")
+#pragma GCC target("avx512f,avx512vl,avx512bw,bmi2")
 #endif
 
 #include <cstdint>

@@ -3,15 +3,13 @@
 //
 //   assignment make FILE                              writes 256 MiB and more of routes
 //   assignment run FILE NODES portable|avx2|best      then, for each line "FIRST COUNT" on stdin, one JSON
-//   object:
-//       {"ms": [of COUNT micro-batches, FIRST on, one after the other], "rows": [[...]], "node_of": [...]}
-//       (of FIRST)
+//   object: {"ms": [of COUNT micro-batches, FIRST on, one after the other], "read_ms": [reading the same ids
+//   and nothing else], "rows": [[...]], "node_of": [...]} (of FIRST)
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -33,14 +31,14 @@ int Make(const char* file) {
 
 class Assigner {
  public:
-  Assigner(std::vector<uint8_t> ids, uint32_t nodes, InstructionSet instructions)
-      : ids_(std::move(ids)),
+  Assigner(const char* file, uint32_t nodes, InstructionSet instructions)
+      : routes_(file),
         nodes_(nodes),
         samples_(nodes * kSamplesPerNode),
         topology_(Topology::Uniform(nodes, 1)),
         world_(WorldShape::Of(topology_, nodes)),
         counter_(nodes, NodeOfExpert(nodes), instructions) {
-    num_batches_ = ids_.size() / (uint64_t{kTokens} * kTopk) / samples_;
+    num_batches_ = routes_.num_samples() / samples_;
   }
 
   // One micro-batch: what is timed.
@@ -52,14 +50,36 @@ class Assigner {
     traffic_.block_rows.resize(size_t{samples_} * nodes_);
     for (uint32_t s = 0; s < samples_; ++s) {
       uint32_t* counts = &counts_[size_t{s} * stride];
-      counter_.Count(ViewOf(ids_.data(), batch * samples_ + s), 0, kTokens, counts);
+      counter_.Count(ViewOf(routes_.ids(), batch * samples_ + s), 0, kTokens, counts);
       for (uint32_t n = 0; n < nodes_; ++n) traffic_.block_rows[size_t{s} * nodes_ + n] = counts[n];
     }
     node_of_ = AssignSamplesToNodes(traffic_, world_, topology_, /*row_bytes=*/4096);
   }
 
+  // The machine's limit: the same ids from memory, summed up.
+  uint64_t ReadOnly(uint64_t batch) const {
+    const uint64_t* words =
+        reinterpret_cast<const uint64_t*>(routes_.ids() + batch % num_batches_ * samples_ * kSampleBytes);
+    using Vector = uint64_t __attribute__((vector_size(64), aligned(8)));
+    Vector sums[4] = {};
+    for (uint64_t i = 0; i < samples_ * kSampleBytes / sizeof(Vector); i += 4) {
+      for (uint64_t j = 0; j < 4; ++j) {
+        __builtin_prefetch(words + 8 * (i + j) + 512);
+        sums[j] += *reinterpret_cast<const Vector*>(words + 8 * (i + j));
+      }
+    }
+    const Vector sum = sums[0] + sums[1] + sums[2] + sums[3];
+    return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+  }
+
   void Answer(uint64_t first, uint64_t count) {
-    std::vector<double> ms;
+    std::vector<double> ms, read_ms;
+    for (uint64_t i = 0; i < count; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      read_ += ReadOnly(first + i);
+      read_ms.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+    }
     std::string rows, nodes;
     for (uint64_t i = 0; i < count; ++i) {
       const auto begin = std::chrono::steady_clock::now();
@@ -78,6 +98,8 @@ class Assigner {
     }
     std::printf("{\"ms\": [");
     for (size_t i = 0; i < ms.size(); ++i) std::printf("%s%.5f", i == 0 ? "" : ", ", ms[i]);
+    std::printf("], \"read_ms\": [");
+    for (size_t i = 0; i < read_ms.size(); ++i) std::printf("%s%.5f", i == 0 ? "" : ", ", read_ms[i]);
     std::printf("], \"rows\": [%s], \"node_of\": [%s]}\n", rows.c_str(), nodes.c_str());
     std::fflush(stdout);
   }
@@ -89,21 +111,20 @@ class Assigner {
     return node_of_expert;
   }
 
-  const std::vector<uint8_t> ids_;
+  const RouteFile routes_;
   const uint32_t nodes_, samples_;
   const Topology topology_;
   const WorldShape world_;
   const ColumnCounter counter_;
   uint64_t num_batches_ = 0;
+  volatile uint64_t read_ = 0;  // so that what is read is needed
   std::vector<uint32_t> counts_;
   SampleTraffic traffic_;
   std::vector<uint32_t> node_of_;
 };
 
 int Run(const char* file, uint32_t nodes, const std::string& set) {
-  std::ifstream in(file, std::ios::binary);
-  std::vector<uint8_t> ids((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  Assigner assigner(std::move(ids), nodes,
+  Assigner assigner(file, nodes,
                     set == "portable" ? InstructionSet::kPortable
                     : set == "avx2"   ? InstructionSet::kAvx2
                                       : BestInstructionSet());

@@ -1,8 +1,8 @@
 // One micro-batch of a whole job: the assignment, and the plans of all ranks to the end. Prints one JSON
 // object a line: {"stage", "nodes", "threads", "instructions", "tokens", "ms": [...]}. Input is rotated over
-// at least 256 MiB, so that routes come from memory. Results are checked before anything is timed.
+// the file's 256 MiB and more, so that routes come from memory. Results are checked before anything is timed.
 //
-//   microstep NODES THREADS ROUNDS [portable|avx2]
+//   microstep ROUTES NODES THREADS ROUNDS portable|avx2|best...     ROUTES: of `assignment make`
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +18,7 @@
 namespace grouter {
 namespace {
 
-using bench::kExperts, bench::kTopk, bench::kTokens, bench::kSamplesPerNode;
+using bench::kExperts, bench::kTokens, bench::kSamplesPerNode;
 
 constexpr uint32_t kRanksPerNode = 8;
 
@@ -39,13 +39,13 @@ JobSpec SpecOf(uint32_t nodes) {
   return spec;
 }
 
-std::vector<TrafficSample> MicroBatch(const std::vector<uint8_t>& ids, uint64_t first, uint64_t count) {
+std::vector<TrafficSample> MicroBatch(const uint8_t* ids, uint64_t first, uint64_t count) {
   std::vector<TrafficSample> samples(count);
   for (uint64_t s = 0; s < count; ++s) {
     samples[s].sample = first + s;
     samples[s].facts.length = kTokens;
     samples[s].facts.num_loss_tokens = kTokens;
-    samples[s].routes.push_back(bench::ViewOf(ids.data(), first + s));
+    samples[s].routes.push_back(bench::ViewOf(ids, first + s));
   }
   return samples;
 }
@@ -60,7 +60,8 @@ void Print(const char* stage, uint32_t nodes, uint32_t threads, const std::strin
   std::printf("]}\n");
 }
 
-int Run(uint32_t nodes, uint32_t threads, uint32_t rounds, const std::string& set) {
+void Run(const bench::RouteFile& routes, uint32_t nodes, uint32_t threads, uint32_t rounds,
+         const std::string& set) {
   const JobSpec spec = SpecOf(nodes);
   const WorldShape world = WorldShape::Of(spec.draft.topology, spec.draft.ep_size);
   const Placement placement = {LayerPlacement::Contiguous(kExperts, spec.draft.ep_size)};
@@ -69,18 +70,15 @@ int Run(uint32_t nodes, uint32_t threads, uint32_t rounds, const std::string& se
                                                         : BestInstructionSet();
   const TrafficModel model(spec.draft, world, placement, instructions);
   const uint64_t per_batch = uint64_t{nodes} * kSamplesPerNode;
-  const uint64_t batches = (uint64_t{256} << 20) / (per_batch * kTokens * kTopk) + 1;
-  const std::vector<uint8_t> ids = bench::MakeRoutes(batches * per_batch);
+  const uint64_t batches = routes.num_samples() / per_batch;
   std::vector<double> shared_ms, plan_ms, check_ms;
   const uint32_t ranks = spec.draft.topology.world_size();
   for (uint32_t round = 0; round < rounds + 1; ++round) {
-    auto samples = MicroBatch(ids, round % batches * per_batch, per_batch);
+    auto samples = MicroBatch(routes.ids(), round % batches * per_batch, per_batch);
     const auto begin = std::chrono::steady_clock::now();
     const auto traffic = MicroBatchTraffic::Make(model, std::move(samples), threads).value();
     const auto shared = std::chrono::steady_clock::now();
-    std::vector<MicroBatchPlan> plans;
-    plans.reserve(ranks);
-    for (uint32_t r = 0; r < ranks; ++r) plans.push_back(PlanForRank(model, *traffic, r));
+    const std::vector<MicroBatchPlan> plans = PlanForAllRanks(model, *traffic, threads);
     const auto planned = std::chrono::steady_clock::now();
     const absl::Status check = CheckMicroBatchPlan(spec, placement, plans[ranks / 2]);
     const auto checked = std::chrono::steady_clock::now();
@@ -96,17 +94,19 @@ int Run(uint32_t nodes, uint32_t threads, uint32_t rounds, const std::string& se
   Print("assignment and counts", nodes, threads, set, shared_ms);
   Print("plan", nodes, threads, set, plan_ms);
   Print("certificate check", nodes, threads, set, check_ms);
-  return 0;
 }
 
 }  // namespace
 }  // namespace grouter
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    std::fprintf(stderr, "usage: %s NODES THREADS ROUNDS [portable|avx2]\n", argv[0]);
+  if (argc < 6) {
+    std::fprintf(stderr, "usage: %s ROUTES NODES THREADS ROUNDS portable|avx2|best...\n", argv[0]);
     return 2;
   }
-  return grouter::Run(std::atoi(argv[1]), std::atoi(argv[2]), std::atoi(argv[3]),
-                      argc > 4 ? argv[4] : "best");
+  const grouter::bench::RouteFile routes(argv[1]);
+  for (int i = 5; i < argc; ++i) {
+    grouter::Run(routes, std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), argv[i]);
+  }
+  return 0;
 }

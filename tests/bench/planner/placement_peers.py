@@ -1,7 +1,7 @@
 """Other ways to place experts, written from the Grouter paper's text and from common practice."""
 
 import numpy as np
-from placements import Placed, capacities, score
+from placements import Placed, assign, capacities, score
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
@@ -32,13 +32,45 @@ def busiest(home, load, places):
     return by_place.max() / by_place.mean()
 
 
+class Visits:
+    """Tokens of each sample that visit each place, [samples][places], of placements that differ by a swap. An expert's
+    tokens are a row of bits, each sample's beginning with a word; a place's are the or of its experts' rows."""
+
+    def __init__(self, samples, places):
+        self.places = places
+        words = -(-samples.lengths // 64)
+        self.first = np.concatenate([[0], np.cumsum(words)])[:-1]
+        bits = np.zeros((samples.num_experts, words.sum() * 64), bool)
+        at = np.arange(len(samples.ids)) + np.repeat(self.first * 64 - samples.first, samples.lengths)
+        bits[samples.ids.T, at] = True
+        self.rows = np.packbits(bits, axis=1).view(np.uint64)
+
+    def of_place(self, home, place):
+        met = np.bitwise_or.reduce(self.rows[home == place], axis=0)
+        return np.add.reduceat(np.bitwise_count(met), self.first, dtype=np.int64)
+
+    def of(self, home):
+        return np.stack([self.of_place(home, place) for place in range(self.places)], axis=1)
+
+
+def fewest(visits, per_place=8):
+    """Copies that leave their place, the samples assigned exactly."""
+    cost = visits.sum(axis=1, keepdims=True) - visits
+    return cost[np.arange(len(cost)), assign(cost, per_place * visits.shape[1])].sum()
+
+
 def swapped_down(home, samples, places, cap):
     """Swaps until busiest / mean is at most `cap`: each time the swap that lowers it most per copy added."""
     home = home.copy()
     now = busiest(home, samples.load, places)
-    copies = None
+    if now <= cap:
+        return home
+    counter = Visits(samples, places)
+    tokens = samples.lengths.sum()
+    copies = fewest(counter.of(home)) / tokens
+    assert abs(copies - score(Placed.of_homes(home, places), samples)[0]) < 1e-9
     while now > cap:
-        copies = score(Placed.of_homes(home, places), samples)[0] if copies is None else copies
+        visits = counter.of(home)
         best = None
         for a in range(len(home)):
             for b in range(a + 1, len(home)):
@@ -49,7 +81,10 @@ def swapped_down(home, samples, places, cap):
                 after = busiest(other, samples.load, places)
                 if after >= now - 1e-12:
                     continue
-                added = score(Placed.of_homes(other, places), samples)[0]
+                changed = visits.copy()
+                for place in (home[a], home[b]):
+                    changed[:, place] = counter.of_place(other, place)
+                added = fewest(changed) / tokens
                 worth = (now - after) / max(added - copies, 1e-9)
                 if best is None or worth > best[0]:
                     best = (worth, other, after, added)

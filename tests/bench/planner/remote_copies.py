@@ -1,6 +1,8 @@
 """Node copies per token that leave the node: planned on the first half of the real trace, scored on the second, samples
 assigned exactly in batches of 8 a node; and how far that assignment is from a lower bound."""
 
+import concurrent.futures
+import multiprocessing
 import tempfile
 
 import numpy as np
@@ -135,6 +137,42 @@ def measure_gap(area, plan, nodes, layer, placed, samples):
     )
 
 
+class Recorder:
+    """Stands for the area in another process: keeps the rows."""
+
+    def __init__(self, folder):
+        self.folder, self.rows = folder, []
+
+    def add(self, metric, case, unit, better, ours, **how):
+        self.rows.append((metric, case, unit, better, ours, how))
+
+
+def measure_cell(cell):
+    """(rows, our saving over the capped pipeline's)."""
+    program_folder, trace, nodes, layer = cell
+    area = Recorder(program_folder)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Planner(area, folder, pinned=False)
+        cell = Cell(area, plan, nodes, layer, *halves(trace, layer))
+        as_it_is, capped = cell.pipelines()
+        alone = cell.ours(0)
+        even = Placed.of_homes(np.arange(EXPERTS) * nodes // EXPERTS, nodes)
+        peers = (
+            ("capped pipeline", capped, 0.98),
+            ("pipeline", as_it_is, None),
+            ("EPLB", cell.saving(cell.eplb(0)), None),
+            ("in order", cell.saving(even), None),
+        )
+        ratio = cell.add(0, alone, peers) / max(capped, LEAST_SAVING)
+        peers = (
+            ("pipeline", as_it_is, 1.3),
+            ("EPLB", cell.saving(cell.eplb(SPARE[nodes])), None),
+        )
+        cell.add(SPARE[nodes], cell.ours(SPARE[nodes]), peers)
+        measure_gap(area, plan, nodes, layer, alone, cell.scored_on)
+    return area.rows, ratio
+
+
 def measure(area):
     trace = traces.load()
     if trace[0] is None:
@@ -144,28 +182,17 @@ def measure(area):
                     case = f"{nodes} nodes, layer {layer}"
                     area.add(metric, case, unit, "lower", None, skipped=trace[1])
         return
+    # Nothing here is timed, so the cells share the cores.
+    cells = [(area.folder, trace, nodes, layer) for nodes in NODES for layer in LAYERS]
+    pool = concurrent.futures.ProcessPoolExecutor(
+        max_workers=len(area.shares), mp_context=multiprocessing.get_context("fork")
+    )
     ratios = []
-    with tempfile.TemporaryDirectory() as folder:
-        plan = Planner(area, folder)
-        for nodes in NODES:
-            for layer in LAYERS:
-                cell = Cell(area, plan, nodes, layer, *halves(trace, layer))
-                as_it_is, capped = cell.pipelines()
-                alone = cell.ours(0)
-                even = Placed.of_homes(np.arange(EXPERTS) * nodes // EXPERTS, nodes)
-                peers = (
-                    ("capped pipeline", capped, 0.98),
-                    ("pipeline", as_it_is, None),
-                    ("EPLB", cell.saving(cell.eplb(0)), None),
-                    ("in order", cell.saving(even), None),
-                )
-                ratios.append(cell.add(0, alone, peers) / max(capped, LEAST_SAVING))
-                peers = (
-                    ("pipeline", as_it_is, 1.3),
-                    ("EPLB", cell.saving(cell.eplb(SPARE[nodes])), None),
-                )
-                cell.add(SPARE[nodes], cell.ours(SPARE[nodes]), peers)
-                measure_gap(area, plan, nodes, layer, alone, cell.scored_on)
+    with pool:
+        for added, ratio in pool.map(measure_cell, cells):
+            ratios.append(ratio)
+            for metric, case, unit, better, ours, how in added:
+                area.add(metric, case, unit, better, ours, **how)
     area.add(
         "remote_copies",
         "geometric mean, no replicas",

@@ -1,5 +1,11 @@
 #include "tests/bench/planner/routes.h"
 
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "io/error.h"
 #include "io/random.h"
 
 namespace grouter {
@@ -25,12 +31,28 @@ std::vector<uint8_t> MakeRoutes(uint64_t num_samples) {
   return ids;
 }
 
+void RouteFile::Free::operator()(uint8_t* ids) const { std::free(ids); }
+
+RouteFile::RouteFile(const char* path) {
+  constexpr uint64_t kHugePage = uint64_t{2} << 20;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const uint64_t bytes = static_cast<uint64_t>(file.tellg());
+  GROUTER_CHECK(file.good() && bytes >= kSampleBytes);
+  num_samples_ = bytes / kSampleBytes;
+  const uint64_t room = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  ids_.reset(static_cast<uint8_t*>(std::aligned_alloc(kHugePage, room)));
+  GROUTER_CHECK(ids_ != nullptr);
+  madvise(ids_.get(), room, MADV_HUGEPAGE);  // what it cannot do costs time only
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(ids_.get()), static_cast<std::streamsize>(bytes));
+  GROUTER_CHECK(file.good());
+}
+
 RouteView ViewOf(const uint8_t* ids, uint64_t sample) {
-  constexpr uint64_t kBytes = uint64_t{kTokens} * kTopk;
   RouteView view;
   view.num_tokens = kTokens;
   view.k = kTopk;
-  view.ids = absl::string_view(reinterpret_cast<const char*>(ids) + sample * kBytes, kBytes);
+  view.ids = absl::string_view(reinterpret_cast<const char*>(ids) + sample * kSampleBytes, kSampleBytes);
   return view;
 }
 

@@ -3,6 +3,7 @@
 #define GROUTER_TESTS_BENCH_PLANNER_ROUTES_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "routing/table/routing_table.h"
@@ -11,9 +12,26 @@ namespace grouter {
 namespace bench {
 
 inline constexpr uint32_t kExperts = 128, kTopk = 8, kTokens = 4096, kSamplesPerNode = 8;
+inline constexpr uint64_t kSampleBytes = uint64_t{kTokens} * kTopk;
 
 // [samples][tokens][k] ids. Each sample prefers a topic's experts.
 std::vector<uint8_t> MakeRoutes(uint64_t num_samples);
+
+// A file of such ids in memory, on huge pages where the system has them.
+class RouteFile {
+ public:
+  // Ends the process when it cannot be read.
+  explicit RouteFile(const char* path);
+  const uint8_t* ids() const { return ids_.get(); }
+  uint64_t num_samples() const { return num_samples_; }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* ids) const;
+  };
+  std::unique_ptr<uint8_t, Free> ids_;
+  uint64_t num_samples_ = 0;
+};
 
 // Sample `sample` of such an array; it stays the caller's.
 RouteView ViewOf(const uint8_t* ids, uint64_t sample);

@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "routing/planning/dispatch_layout.h"
-#include "routing/planning/verify_plans.h"
+#include "routing/planning/plans_of.h"
 #include "tests/testing/small_job.h"
 
 namespace grouter {
@@ -84,12 +84,15 @@ TEST(BatchPlannerTest, ThreadsCacheAndOrderOfCallsDoNotChangeBytes) {
     const uint32_t world = job.spec.draft.topology.world_size();
     for (uint64_t step = std::min<uint64_t>(one->num_steps(), 4); step-- > 0;) {
       for (uint32_t m = 0; m < job.spec.draft.batch.num_micro_batches; ++m) {
-        const auto all = one->PlanMicroBatchForAll(step, m);
-        ASSERT_TRUE(all.ok());
+        const auto all = one->PlanMicroBatchForAll(step, m),
+                   on_threads = other->PlanMicroBatchForAll(step, m);
+        ASSERT_TRUE(all.ok() && on_threads.ok());
         for (uint32_t r = 0; r < world; ++r) {
           const auto plan = other->PlanMicroBatch(step, r, m);
           ASSERT_TRUE(plan.ok());
           EXPECT_EQ(EncodeMicroBatchPlan(*plan).Flatten(), EncodeMicroBatchPlan((*all)[r]).Flatten());
+          EXPECT_EQ(EncodeMicroBatchPlan((*on_threads)[r]).Flatten(),
+                    EncodeMicroBatchPlan((*all)[r]).Flatten());
           EXPECT_EQ(EncodeStepPart(*one->PlanStep(step, r)), EncodeStepPart(*other->PlanStep(step, r)));
         }
       }
