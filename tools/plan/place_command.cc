@@ -132,8 +132,8 @@ void AddPlaceCommand(Command& root) {
       .Option("--iterations", &options->request.place.iterations,
               "budget of the search; more are never worse")
       .Option("--policy", &options->policy,
-              "search (tries level and joint too); clusters: the paper's pipeline, which knows no cap;\n"
-              "level: by load alone, as EPLB; joint: with some samples at once, on one node")
+              "search tries them all but clusters, the paper's pipeline, which knows no cap; level: by load; "
+              "joint: on one node")
       .Option("--load_cap", &options->request.place.load_cap, "busiest rank / mean, at most")
       .Option("--epochs", &options->request.max_epochs,
               "placements one after the other, at most; needs --move_bytes")

@@ -88,6 +88,8 @@ class NodeBalancer {
       total += load[e] << kShareBits;
     }
     std::sort(order_.begin(), order_.end(), std::greater<uint64_t>());
+    place_of_.resize(order_.size());
+    for (uint32_t place = 0; place < order_.size(); ++place) place_of_[DescendingId(order_[place])] = place;
     constrained_ = false;
     CountCopies(num_slots, num_ranks_);
     const uint64_t mean = total / num_ranks_;
@@ -130,7 +132,8 @@ class NodeBalancer {
  private:
   uint64_t ShareOf(uint32_t place) const { return LoadOf(order_[place]) / counts_[place]; }
 
-  // Spare slots one by one to the expert of the most load per copy, at most `most` copies of one.
+  // Spare slots one by one to the expert of the most load per copy (the lower id among equals, as EPLB's), at
+  // most `most` copies of one.
   void CountCopies(uint32_t num_slots, uint32_t most) {
     const uint32_t num_experts = static_cast<uint32_t>(order_.size());
     counts_.assign(num_experts, 1);
@@ -139,14 +142,14 @@ class NodeBalancer {
     uint32_t next = 0;
     uint64_t spare = num_slots - num_experts;
     while (spare > 0 && (next < num_experts || !heap_.empty())) {
-      if (next < num_experts && (heap_.empty() || LoadOf(order_[next]) > LoadOf(heap_[0]))) {
-        heap_.push_back(Descending(LoadOf(order_[next]), next));
+      if (next < num_experts && (heap_.empty() || LoadOf(order_[next]) >= LoadOf(heap_[0]))) {
+        heap_.push_back(order_[next]);
         std::push_heap(heap_.begin(), heap_.end());
         ++next;
         continue;
       }
       std::pop_heap(heap_.begin(), heap_.end());
-      const uint32_t place = DescendingId(heap_.back());
+      const uint32_t id = DescendingId(heap_.back()), place = place_of_[id];
       if (counts_[place] == most || LoadOf(heap_.back()) == 0) {
         constrained_ = constrained_ || LoadOf(heap_.back()) > 0;
         heap_.pop_back();
@@ -155,7 +158,7 @@ class NodeBalancer {
       ++counts_[place];
       given_.push_back(place);
       --spare;
-      heap_.back() = Descending(ShareOf(place), place);
+      heap_.back() = Descending(ShareOf(place), id);
       std::push_heap(heap_.begin(), heap_.end());
     }
   }
@@ -347,6 +350,7 @@ class NodeBalancer {
   uint64_t level_ = 0, rough_level_ = 0;  // a busiest rank's load that is low enough
   bool constrained_ = false;              // a copy more on one rank would have been taken
   std::vector<uint64_t> order_;           // experts by descending load
+  std::vector<uint32_t> place_of_;        // [experts] in that order
   std::vector<uint32_t> counts_, given_;  // copies of each; who got the spare slots, in order
   std::vector<Copy> copies_, stranded_;
   std::vector<uint64_t> hot_, queue_, heap_, aside_;

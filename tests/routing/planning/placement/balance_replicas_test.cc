@@ -117,6 +117,16 @@ TEST(BalanceReplicasTest, IsNearTheBestOfAllWaysToPlaceItsCopies) {
   EXPECT_LE(ours, best * 1.03);
 }
 
+TEST(BalanceReplicasTest, AmongEqualLoadsPerCopyTheLowerIdGetsTheSlot) {
+  // A fifth of expert 8's load is expert 3's: with the slot at expert 8, the busiest rank is busier than
+  // EPLB's.
+  const std::vector<uint64_t> load = {16129,   8403,  166666, 200000, 9259,  22222, 500000, 10638,
+                                      1000000, 13888, 20000,  250000, 33333, 26315, 23809,  8130};
+  const auto arrays = BalanceReplicas({16, 24, 8, 1, 1}, load);
+  ASSERT_TRUE(arrays.ok());
+  EXPECT_LE(Busiest(*arrays, 0, load, 8), 500000 / 3.0 + 166666 + 8130 + 1e-6);
+}
+
 TEST(BalanceReplicasTest, AHotExpertGetsTheSpareSlots) {
   const EplbArrays arrays = BalanceReplicas({4, 6, 3, 1, 1}, {{100, 1, 1, 1}}).value();
   EXPECT_EQ(arrays.logcnt, (std::vector<int32_t>{3, 1, 1, 1}));
