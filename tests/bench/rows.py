@@ -46,7 +46,7 @@ def cpu_model():
 
 
 def cpu_has(flag):
-    """Whether the processor has a feature of /proc/cpuinfo, "avx512_vbmi" for one."""
+    """Whether the processor has a feature of /proc/cpuinfo, "avx512vbmi" for one."""
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         return any(line.startswith("flags") and flag in line.split() for line in lines)
 

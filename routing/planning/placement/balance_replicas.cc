@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,20 @@ constexpr uint64_t Ascending(uint64_t load, uint32_t id) { return load << kIdBit
 // Sorted in descending order: by load, the lower id first.
 constexpr uint64_t Descending(uint64_t load, uint32_t id) { return load << kIdBits | (kMostIds - 1 - id); }
 constexpr uint32_t DescendingId(uint64_t key) { return kMostIds - 1 - IdOf(key); }
+
+// Keys of Descending() that stand in ascending order of their ids: by their loads' bytes, lowest first.
+void SortDescending(std::vector<uint64_t>* keys, std::vector<uint64_t>* scratch) {
+  uint64_t all = 0;
+  for (uint64_t key : *keys) all |= LoadOf(key);
+  scratch->resize(keys->size());
+  for (uint32_t shift = kIdBits; all > 0; shift += 8, all >>= 8) {
+    uint32_t at[257] = {};
+    for (uint64_t key : *keys) ++at[256 - (key >> shift) % 256];
+    for (uint32_t digit = 1; digit < 257; ++digit) at[digit] += at[digit - 1];
+    for (uint64_t key : *keys) (*scratch)[at[255 - (key >> shift) % 256]++] = key;
+    keys->swap(*scratch);
+  }
+}
 
 struct Copy {
   uint64_t share;
@@ -76,9 +91,10 @@ struct Packing {
 // experts are named by their place in descending order of load.
 class NodeBalancer {
  public:
-  // load[i] of expert i; slots_of_rank[r].
-  void Run(const std::vector<uint64_t>& load, const std::vector<uint32_t>& slots_of_rank,
-           uint32_t num_slots) {
+  // load[i] of expert i; slots_of_rank[r]. A busiest rank of `enough` need not be brought lower. Returns its
+  // load.
+  uint64_t Run(const std::vector<uint64_t>& load, const std::vector<uint32_t>& slots_of_rank,
+               uint32_t num_slots, uint64_t enough) {
     slots_of_rank_ = &slots_of_rank;
     num_ranks_ = static_cast<uint32_t>(slots_of_rank.size());
     order_.clear();
@@ -87,17 +103,17 @@ class NodeBalancer {
       order_.push_back(Descending(load[e] << kShareBits, e));
       total += load[e] << kShareBits;
     }
-    std::sort(order_.begin(), order_.end(), std::greater<uint64_t>());
+    SortDescending(&order_, &scratch_);
     place_of_.resize(order_.size());
     for (uint32_t place = 0; place < order_.size(); ++place) place_of_[DescendingId(order_[place])] = place;
     constrained_ = false;
     CountCopies(num_slots, num_ranks_);
     const uint64_t mean = total / num_ranks_;
-    level_ = mean + mean / kLevel;
-    rough_level_ = mean + mean / kRoughLevel;
+    level_ = std::max(enough, mean + mean / kLevel);
+    rough_level_ = std::max(enough, mean + mean / kRoughLevel);
     uint64_t busiest = Pack();
     std::swap(best_, held_);
-    if (!constrained_) return;
+    if (!constrained_) return busiest;
     // Copies had to avoid ranks with more room: with fewer of the hottest experts, the rest may be level.
     const auto try_these = [&] {
       const uint64_t other = Pack();
@@ -112,13 +128,14 @@ class NodeBalancer {
       if (ShareOf(given_[spare - i]) >= busiest) break;
       try_these();
     }
-    if (busiest <= level_) return;
+    if (busiest <= level_) return busiest;
     // EPLB may put two copies of the hottest on one rank; other ways are tried until we are level with it.
-    const uint64_t enough = BusiestWithTwins(num_slots);
-    for (uint32_t most = num_ranks_ - 1; most > 0 && busiest > enough; --most) {
+    const uint64_t twins = std::max(enough, BusiestWithTwins(num_slots));
+    for (uint32_t most = num_ranks_ - 1; most > 0 && busiest > twins; --most) {
       CountCopies(num_slots, most);
       try_these();
     }
+    return busiest;
   }
 
   // Calls visit(expert) for each copy that a rank holds.
@@ -353,7 +370,7 @@ class NodeBalancer {
   std::vector<uint32_t> place_of_;        // [experts] in that order
   std::vector<uint32_t> counts_, given_;  // copies of each; who got the spare slots, in order
   std::vector<Copy> copies_, stranded_;
-  std::vector<uint64_t> hot_, queue_, heap_, aside_;
+  std::vector<uint64_t> hot_, queue_, heap_, aside_, scratch_;
   size_t front_ = 0;
   uint32_t aside_for_ = UINT32_MAX;
   Packing held_, best_;  // at work, and the best
@@ -432,7 +449,9 @@ absl::StatusOr<EplbArrays> BalanceReplicas(const ReplicaShape& shape, absl::Span
   arrays.logcnt.assign(load.size(), 0);
   NodeBalancer balancer;
   std::vector<uint64_t> node_load, group_load(by_node ? shape.num_groups : 1);
-  std::vector<uint32_t> node_experts, node_of_group(1, 0);
+  std::vector<uint32_t> node_experts, node_of_group(1, 0), node_order(nodes);
+  std::vector<uint64_t> load_of_node(nodes);
+  std::iota(node_order.begin(), node_order.end(), 0);
   for (uint32_t l = 0; l < arrays.num_layers; ++l) {
     const uint64_t* layer_load = load.data() + size_t{l} * experts;
     if (by_node) {
@@ -442,9 +461,17 @@ absl::StatusOr<EplbArrays> BalanceReplicas(const ReplicaShape& shape, absl::Span
       }
       node_of_group = GroupsToNodes(group_load, nodes);
     }
-    int32_t* phy2log = arrays.phy2log.data() + size_t{l} * shape.num_slots;
     int32_t* logcnt = arrays.logcnt.data() + size_t{l} * experts;
-    for (uint32_t n = 0; n < nodes; ++n) {
+    // Heaviest first: the busiest rank of the layer is most likely its, and the others need only stay below.
+    std::fill(load_of_node.begin(), load_of_node.end(), 0);
+    for (uint32_t g = 0; by_node && g < node_of_group.size(); ++g)
+      load_of_node[node_of_group[g]] += group_load[g];
+    std::sort(node_order.begin(), node_order.end(), [&](uint32_t a, uint32_t b) {
+      return load_of_node[a] != load_of_node[b] ? load_of_node[a] > load_of_node[b] : a < b;
+    });
+    uint64_t busiest = 0;
+    for (const uint32_t n : node_order) {
+      int32_t* phy2log = arrays.phy2log.data() + size_t{l} * shape.num_slots + size_t{n} * slots;
       node_load.clear();
       node_experts.clear();
       for (uint32_t g = 0; g < node_of_group.size(); ++g) {
@@ -454,7 +481,7 @@ absl::StatusOr<EplbArrays> BalanceReplicas(const ReplicaShape& shape, absl::Span
           node_experts.push_back(e);
         }
       }
-      balancer.Run(node_load, slots_of_rank, slots);
+      busiest = std::max(busiest, balancer.Run(node_load, slots_of_rank, slots, busiest));
       for (uint32_t r = 0; r < ranks; ++r) {
         int32_t* slot = phy2log;
         balancer.ForEach(r, [&](uint32_t e) {

@@ -24,10 +24,11 @@ struct ReplicaShape {
 // slots go, one by one, to the expert with the most load per copy; then the busiest rank is brought low:
 // heaviest copies first, each to the emptiest rank that has room, then exchanges between the busiest rank and
 // the others while that helps. Where a copy had to avoid a rank that holds its expert, fewer copies of the
-// hottest are tried too, until the busiest rank is level with EPLB's, which need not avoid any. Where nodes share groups, ranks and slots equally, groups are first dealt to nodes
-// and an expert stays on its group's node; else the layer is one whole. Never two copies on one rank; a slot
-// for which none is left stays empty (-1). Ties by id: a function of the arguments. INVALID_ARGUMENT, all
-// problems at once, for shapes that cannot hold every expert.
+// hottest are tried too, until the busiest rank is level with EPLB's, which need not avoid any. Where nodes
+// share groups, ranks and slots equally, groups are first dealt to nodes and an expert stays on its group's
+// node (a node's busiest rank is brought no lower than the layer's); else the layer is one whole. Never two
+// copies on one rank; a slot for which none is left stays empty (-1). Ties by id: a function of the
+// arguments. INVALID_ARGUMENT, all problems at once, for shapes that cannot hold every expert.
 absl::StatusOr<EplbArrays> BalanceReplicas(const ReplicaShape& shape, absl::Span<const uint64_t> load);
 
 }  // namespace grouter

@@ -121,7 +121,7 @@ def measure_against(area, routes, nodes, peer, bar, rounds):
         peer=[ms for ms, _ in theirs],
         peer_name=name,
         bar=rows.Bar("peer", bar) if bar else None,
-        unjudged=None if rows.cpu_has("avx512_vbmi") else "needs AVX-512 with byte permutes",
+        unjudged=None if rows.cpu_has("avx512vbmi") else "needs AVX-512 with byte permutes",
     )
 
 
@@ -135,7 +135,7 @@ def measure_alone(area, routes, nodes, instructions):
     tokens = nodes * SAMPLES_PER_NODE * TOKENS
     wide = instructions == "best"
     bound = (1.9 if nodes <= 8 else 0.9) if wide else (0.8 if nodes <= 8 else 0.4)
-    unjudged = None if not wide or rows.cpu_has("avx512_vbmi") else "needs AVX-512 with byte permutes"
+    unjudged = None if not wide or rows.cpu_has("avx512vbmi") else "needs AVX-512 with byte permutes"
     area.add(
         "assignment_rate",
         f"{nodes} nodes, 1 core, {'AVX-512' if wide else 'AVX2'}",

@@ -132,7 +132,7 @@ def measure_case(area, case):
             our_ms,
             peer=peer_ms[name],
             peer_name=name,
-            bar=rows.Bar("peer", bar),
+            bar=rows.Bar("peer", bar) if name == "EPLB in PyTorch" else None,
         )
     quality(area, case, worst)
 
