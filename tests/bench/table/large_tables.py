@@ -34,5 +34,5 @@ def measure(setting):
         "MiB",
         "lower",
         memory[16],
-        bar=rows.Bar("value", 1.2 * memory[1] + 1, below=True),
+        bar=rows.Bar("value", 1.2 * memory[1] + 1, below=True, timed=False),
     )

@@ -17,5 +17,5 @@ def measure(setting):
             "B/token",
             "lower",
             table[key] / table["tokens"],
-            bar=rows.Bar("value", bound, below=True),
+            bar=rows.Bar("value", bound, below=True, timed=False),
         )

@@ -55,7 +55,7 @@ def add_bytes(area, case, result, peers, most=None):
     name = f"the code's ideal length x 1.10, {floor:.3f} x 1.10"
     bound = 1.10 * floor if most is None else min(most, 1.10 * floor)
     shared = dict(metric="bytes_per_token", case=case, unit="B/token", better="lower", ours=ours)
-    area.add(**shared, limit=floor, limit_name=name, bar=rows.Bar("value", bound, below=True))
+    area.add(**shared, limit=floor, limit_name=name, bar=rows.Bar("value", bound, below=True, timed=False))
     for peer_name, peer, must in peers:
         if peer is None:
             area.add(**{**shared, "ours": None}, peer_name=peer_name, skipped="zstd is not installed")
