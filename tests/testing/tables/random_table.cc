@@ -78,8 +78,9 @@ RouteBuffer RandomRoutes(const RandomTableOptions& o, uint64_t sample, uint32_t 
     if (h.per_token_k) buffer.SetNumTopk(t, k);
     chosen.clear();
     while (chosen.size() < k) {
-      const uint32_t id =
-          static_cast<uint32_t>(std::pow(random.Uniform(), 1 + o.skew) * h.num_experts) % h.num_experts;
+      const double uniform = random.Uniform();
+      const double share = o.skew == 0 ? uniform : std::pow(uniform, 1 + o.skew);
+      const uint32_t id = static_cast<uint32_t>(share * h.num_experts) % h.num_experts;
       if (std::find(chosen.begin(), chosen.end(), id) == chosen.end()) chosen.push_back(id);
     }
     for (uint32_t i = 0; i < k; ++i) {
