@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,9 @@ def make_stubs(folder):
     proto = os.path.join(rows.ROOT, "proto")
     names = sorted(os.listdir(os.path.join(proto, "grouter/v1")))
     files = [f"grouter/v1/{name}" for name in names if name.endswith(".proto")]
-    subprocess.run(["protoc", f"-I{proto}", f"--python_out={folder}", *files], check=True)
+    plugin = f"--plugin=protoc-gen-grpc_python={shutil.which('grpc_python_plugin')}"
+    outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    subprocess.run(["protoc", f"-I{proto}", *outputs, plugin, *files], check=True)
     client = os.path.join(rows.ROOT, "client/python")
     return dict(os.environ, PYTHONPATH=f"{folder}:{client}")
 
