@@ -30,7 +30,7 @@ class Bar:
         return f"{sign} {self.bound:g}" + {"peer": "x peer", "limit": " of limit", "value": ""}[self.of]
 
     def holds(self, value):
-        return value <= self.bound if self.below else value >= self.bound
+        return bool(value <= self.bound if self.below else value >= self.bound)
 
 
 def median(values):
