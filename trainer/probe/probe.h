@@ -28,7 +28,7 @@ struct RankProbe {
 };
 
 // The topology of ranks in order. A node's link is that of its slowest rank: latency = the small exchange,
-// bandwidth = message_bytes / (large - small). With one node scale-out is what scale-up is.
+// bandwidth = message_bytes / max(large - small, large / 2). With one node scale-out is what scale-up is.
 // FAILED_PRECONDITION when the ranks of a machine do not follow each other. REQUIRES: not empty.
 absl::StatusOr<Topology> TopologyOf(const std::vector<RankProbe>& ranks, uint64_t message_bytes);
 
