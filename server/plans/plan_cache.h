@@ -41,7 +41,7 @@ class PlanCache {
   using Part = std::shared_ptr<const EncodedPart>;
   using Ready = std::function<void(const absl::StatusOr<Part>&)>;
 
-  // `workers` outlives this.
+  // `workers` outlives this. Before this goes it has stopped, or every part asked for has come.
   PlanCache(uint64_t capacity_bytes, WorkerPool* workers);
 
   // Calls `ready` once: before returning when the part is there, else on a worker thread. UNAVAILABLE when

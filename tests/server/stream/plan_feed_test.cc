@@ -16,6 +16,7 @@ class PlanFeedTest : public ::testing::Test {
     job_->planner = served_.Planner();
     job_->tables = served_.tables;
   }
+  ~PlanFeedTest() override { workers_.Stop(); }
   std::shared_ptr<PlanFeed> Feed(PartCursor cursor, PlanFeedOptions options = {}) {
     return std::make_shared<PlanFeed>(job_, cursor, options, &cache_, [this] {
       MutexLock lock(&mutex_);
