@@ -18,11 +18,32 @@ __global__ void PackPairsKernel(PackPairsArgs args) {
   }
 }
 
-// A block a slot: it reads all notes in order, a tile at a time, and keeps the place of the next pair.
-__global__ void SortPairsKernel(SortPairsArgs args) {
-  __shared__ int found[kRowThreads / kWarp];
+// Of the finds of a block's threads: those of threads before this one, and all.
+struct Finds {
+  int64_t before = 0;
+  int64_t all = 0;
+};
+
+// All threads of a block of kRowThreads call; `counts`, [warps], is shared by them and free again afterwards.
+__device__ Finds CountFinds(bool is_find, int* counts) {
   const unsigned lane = threadIdx.x % kWarp;
   const unsigned warp = threadIdx.x / kWarp;
+  const unsigned bits = __ballot_sync(kAllLanes, is_find);
+  if (lane == 0) counts[warp] = __popc(bits);
+  __syncthreads();
+  Finds finds;
+  finds.before = __popc(bits & ((1u << lane) - 1u));
+  for (unsigned w = 0; w < kRowThreads / kWarp; ++w) {
+    if (w < warp) finds.before += counts[w];
+    finds.all += counts[w];
+  }
+  __syncthreads();
+  return finds;
+}
+
+// A block a slot: it reads all notes in order, a tile at a time, and keeps the place of the next pair.
+__global__ void SortPairsKernel(SortPairsArgs args) {
+  __shared__ int counts[kRowThreads / kWarp];
   const int64_t num_notes = args.num_rows * args.row_pairs;
   for (int64_t slot = blockIdx.x; slot < args.num_slots; slot += gridDim.x) {
     int64_t next = args.first_pair[slot];
@@ -35,23 +56,14 @@ __global__ void SortPairsKernel(SortPairsArgs args) {
       const bool mine = n < num_notes && *note == static_cast<float>(slot);
       if (slot == 0 && n < num_notes && *note >= static_cast<float>(args.num_slots))
         atomicOr(args.mismatch, 1);
-      const unsigned bits = __ballot_sync(kAllLanes, mine);
-      if (lane == 0) found[warp] = __popc(bits);
-      __syncthreads();
-      int64_t before = 0;
-      int64_t all = 0;
-      for (unsigned w = 0; w < kRowThreads / kWarp; ++w) {
-        if (w < warp) before += found[w];
-        all += found[w];
-      }
-      const int64_t at = next + before + __popc(bits & ((1u << lane) - 1u));
+      const Finds finds = CountFinds(mine, counts);
+      const int64_t at = next + finds.before;
       if (mine && at < end) {
         args.row[at] = static_cast<int32_t>(r);
         args.column[at] = static_cast<int32_t>(n);
         args.weight[at] = note[args.row_pairs];
       }
-      next += all;
-      __syncthreads();  // before the next tile's counts
+      next += finds.all;
     }
     if (next != end && threadIdx.x == 0) atomicOr(args.mismatch, 1);
     for (int64_t at = next + threadIdx.x; at < end; at += blockDim.x) {
@@ -82,9 +94,7 @@ __global__ void UnpackPairGradientsKernel(UnpackPairGradientsArgs args) {
 
 // A block a rank: it reads all rows in order, a tile at a time, a thread a row.
 __global__ void RelayPairsKernel(RelayPairsArgs args) {
-  __shared__ int found[kRowThreads / kWarp];
-  const unsigned lane = threadIdx.x % kWarp;
-  const unsigned warp = threadIdx.x / kWarp;
+  __shared__ int counts[kRowThreads / kWarp];
   const auto num_slots = static_cast<float>(args.first_slot[args.num_ranks]);
   for (int64_t rank = blockIdx.x; rank < args.num_ranks; rank += gridDim.x) {
     const auto first_slot = static_cast<float>(args.first_slot[rank]);
@@ -106,16 +116,8 @@ __global__ void RelayPairsKernel(RelayPairsArgs args) {
         atomicOr(args.mismatch, 1);
         count = 0;
       }
-      const unsigned bits = __ballot_sync(kAllLanes, count > 0);
-      if (lane == 0) found[warp] = __popc(bits);
-      __syncthreads();
-      int64_t before = 0;
-      int64_t all = 0;
-      for (unsigned w = 0; w < kRowThreads / kWarp; ++w) {
-        if (w < warp) before += found[w];
-        all += found[w];
-      }
-      const int64_t at = next + before + __popc(bits & ((1u << lane) - 1u));
+      const Finds finds = CountFinds(count > 0, counts);
+      const int64_t at = next + finds.before;
       if (count > 0 && at < end) {
         args.row[at] = static_cast<int32_t>(r);
         args.column[at] = static_cast<int32_t>(r * args.row_pairs + first);
@@ -126,8 +128,7 @@ __global__ void RelayPairsKernel(RelayPairsArgs args) {
           out[args.out_pairs + j] = j < count ? slots[args.row_pairs + first + j] : 0.0f;
         }
       }
-      next += all;
-      __syncthreads();  // before the next tile's counts
+      next += finds.all;
     }
     if (next != end && threadIdx.x == 0) atomicOr(args.mismatch, 1);
     for (int64_t at = next + threadIdx.x; at < end; at += blockDim.x) {
