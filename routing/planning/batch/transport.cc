@@ -1,5 +1,6 @@
 #include "routing/planning/batch/transport.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "io/error.h"
@@ -35,11 +36,9 @@ class Solver {
       const uint32_t moved = mover_[uint64_t{from} * places_ + end];
       Remove(moved, from);
       Add(moved, end);
-      Refresh(end);
       end = from;
     }
     Add(item, end);
-    Refresh(end);
   }
 
   std::vector<uint32_t> Take() { return std::move(place_of_); }
@@ -83,39 +82,33 @@ class Solver {
     return end;
   }
 
+  // best_move_ and mover_ say which member of a place goes to each other place at the least extra cost; ties
+  // go to the lowest item.
+  void Offer(uint32_t item, uint32_t place, uint32_t to) {
+    const int64_t move = Cost(item, to) - Cost(item, place);
+    int64_t& best = best_move_[uint64_t{place} * places_ + to];
+    uint32_t& mover = mover_[uint64_t{place} * places_ + to];
+    if (move > best || (move == best && item >= mover)) return;
+    best = move;
+    mover = item;
+  }
   void Add(uint32_t item, uint32_t place) {
     place_of_[item] = place;
     members_[place].push_back(item);
+    for (uint32_t to = 0; to < places_; ++to) {
+      if (to != place) Offer(item, place, to);
+    }
   }
   void Remove(uint32_t item, uint32_t place) {
     auto& members = members_[place];
-    for (uint32_t& member : members) {
-      if (member == item) {
-        member = members.back();
-        members.pop_back();
-        return;
-      }
-    }
-  }
-  // The cheapest member to hand on from `place` to each other place; ties to the lowest item.
-  void Refresh(uint32_t place) {
-    int64_t* moves = &best_move_[uint64_t{place} * places_];
-    uint32_t* movers = &mover_[uint64_t{place} * places_];
+    *std::find(members.begin(), members.end(), item) = members.back();
+    members.pop_back();
     for (uint32_t to = 0; to < places_; ++to) {
-      moves[to] = kFar;
-      movers[to] = kNone;
+      if (mover_[uint64_t{place} * places_ + to] != item) continue;
+      best_move_[uint64_t{place} * places_ + to] = kFar;
+      mover_[uint64_t{place} * places_ + to] = kNone;
+      for (uint32_t other : members) Offer(other, place, to);
     }
-    for (uint32_t item : members_[place]) {
-      const int64_t here = Cost(item, place);
-      for (uint32_t to = 0; to < places_; ++to) {
-        const int64_t move = Cost(item, to) - here;
-        if (move < moves[to] || (move == moves[to] && item < movers[to])) {
-          moves[to] = move;
-          movers[to] = item;
-        }
-      }
-    }
-    moves[place] = kFar;
   }
 
   const uint32_t places_;

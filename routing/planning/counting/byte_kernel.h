@@ -13,9 +13,9 @@ struct ByteRun {
   const uint8_t* ids = nullptr;  // [num_tokens][k]
   uint32_t k = 0;                // 4 or 8
   uint32_t num_tokens = 0;
-  const uint8_t* table = nullptr;  // [256] columns of each expert, a bit each
-  bool short_table = false;        // ids from 128 on have no columns
-  bool from_memory = true;         // false: the ids were read just before
+  const uint8_t* tables = nullptr;  // [num_tables][256] columns of each expert, a bit each
+  uint32_t num_tables = 1;          // 1 or 2
+  bool short_table = false;         // ids from 128 on have no columns
 };
 
 // Whether a run of this k can be counted so.
@@ -23,7 +23,8 @@ inline bool ByteKernelTakes(uint32_t k) { return k == 4 || k == 8; }
 // Whether this processor runs the AVX-512 form (it needs byte permutes).
 bool HasBytePermutes();
 
-// counts[column] += tokens of the run with that column's bit in one of their experts' bytes; 8 columns.
+// counts[8 * table + column] += tokens of the run with that column's bit in one of their experts' bytes; 8
+// columns a table.
 void CountBytesPortable(const ByteRun& run, uint32_t* counts);
 void CountBytesAvx2(const ByteRun& run, uint32_t* counts);
 void CountBytesAvx512(const ByteRun& run, uint32_t* counts);

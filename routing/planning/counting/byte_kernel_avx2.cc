@@ -30,21 +30,44 @@ struct Rows {
       before = row;
     }
   }
-  // Ids from 128 on have no entry: as 255 they keep their top bit all the way down.
-  __m256i LookUp(__m256i ids) const {
-    const __m256i sixteen = _mm256_set1_epi8(16);
-    ids = _mm256_or_si256(ids, _mm256_cmpgt_epi8(_mm256_setzero_si256(), ids));
-    __m256i found = _mm256_shuffle_epi8(difference[0], ids);
-    for (int r = 1; r < 8; ++r) {
-      ids = _mm256_sub_epi8(ids, sixteen);
-      found = _mm256_xor_si256(found, _mm256_shuffle_epi8(difference[r], ids));
-    }
-    return found;
-  }
 };
 
-__m256i LookUpLong(const Rows& low, const Rows& high, __m256i ids) {
-  return _mm256_or_si256(low.LookUp(ids), high.LookUp(_mm256_xor_si256(ids, _mm256_set1_epi8(-128))));
+// Vectors of ids that are looked up together, so that a row is loaded once for them.
+constexpr uint32_t kTogether = 4;
+
+// A chain of differences or sums that the compiler turns into a tree needs more registers than there are.
+__attribute__((always_inline)) inline void KeepOrder(__m256i* value) { __asm__("" : "+x"(*value)); }
+
+// found[table][i]: the entries of ids[i], xor'ed to what is there. Ids from 128 on have none: as 255 they
+// keep their top bit all the way down.
+template <uint32_t kTables>
+__attribute__((always_inline)) inline void LookUp(const Rows* rows, const __m256i* ids,
+                                                  __m256i (*found)[kTogether]) {
+  // Rows stay in memory: in registers they would push the ids out.
+  __asm__ __volatile__("" : "+r"(rows));
+  const __m256i sixteen = _mm256_set1_epi8(16);
+  __m256i index[kTogether];
+#pragma GCC unroll 8
+  for (uint32_t i = 0; i < kTogether; ++i) {
+    index[i] = _mm256_or_si256(ids[i], _mm256_cmpgt_epi8(_mm256_setzero_si256(), ids[i]));
+  }
+#pragma GCC unroll 8
+  for (uint32_t r = 0; r < 8; ++r) {
+#pragma GCC unroll 8
+    for (uint32_t t = 0; t < kTables; ++t) {
+      const __m256i row = rows[t].difference[r];
+#pragma GCC unroll 8
+      for (uint32_t i = 0; i < kTogether; ++i) {
+        found[t][i] = _mm256_xor_si256(found[t][i], _mm256_shuffle_epi8(row, index[i]));
+        KeepOrder(&found[t][i]);
+      }
+    }
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < kTogether; ++i) {
+      index[i] = _mm256_sub_epi8(index[i], sixteen);
+      KeepOrder(&index[i]);
+    }
+  }
 }
 
 // Each ors the halves of a lane's elements and puts two vectors' results into one.
@@ -63,33 +86,55 @@ __m256i FoldWords(__m256i a, __m256i b) {
                          _mm256_andnot_si256(low, _mm256_or_si256(b, _mm256_slli_epi16(b, 8))));
 }
 
-template <uint32_t kK, bool kShort>
+template <uint32_t kK, uint32_t kTables, bool kShort>
 void Count(const ByteRun& run, uint32_t* counts) {
   using Vector = uint64_t __attribute__((vector_size(32)));
-  const Rows low(run.table), high(run.table + 128);
-  const auto masks = [&](const uint8_t* ids) {
-    const auto entries = [&](uint32_t i) {
-      const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ids) + i);
-      return kShort ? low.LookUp(some) : LookUpLong(low, high, some);
-    };
-    __m256i dwords[4];
-    for (uint32_t i = 0; i < 4; ++i) {
-      dwords[i] = kK == 8 ? FoldQwords(entries(2 * i), entries(2 * i + 1)) : entries(i);
+  const Rows low[2] = {Rows(run.tables), Rows(run.tables + 256 * (kTables - 1))};
+  const Rows high[2] = {Rows(run.tables + 128), Rows(run.tables + 256 * (kTables - 1) + 128)};
+  const auto masks = [&](const uint8_t* ids, Vector* bytes) __attribute__((always_inline)) {
+    __m256i dwords[kTables][4];
+#pragma GCC unroll 8
+    for (uint32_t first = 0; first < kK; first += kTogether) {
+      __m256i some[kTogether], found[kTables][kTogether];
+#pragma GCC unroll 8
+      for (uint32_t i = 0; i < kTogether; ++i) {
+        some[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ids) + first + i);
+#pragma GCC unroll 8
+        for (uint32_t t = 0; t < kTables; ++t) found[t][i] = _mm256_setzero_si256();
+      }
+      LookUp<kTables>(low, some, found);
+      if (!kShort) {
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < kTogether; ++i) some[i] = _mm256_xor_si256(some[i], _mm256_set1_epi8(-128));
+        LookUp<kTables>(high, some, found);
+      }
+#pragma GCC unroll 8
+      for (uint32_t t = 0; t < kTables; ++t) {
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < kTogether; i += kK == 8 ? 2 : 1) {
+          if constexpr (kK == 8) {
+            dwords[t][(first + i) / 2] = FoldQwords(found[t][i], found[t][i + 1]);
+          } else {
+            dwords[t][i] = found[t][i];
+          }
+        }
+      }
     }
-    const __m256i bytes = FoldWords(FoldDwords(dwords[0], dwords[1]), FoldDwords(dwords[2], dwords[3]));
-    return reinterpret_cast<Vector>(bytes);
+#pragma GCC unroll 8
+    for (uint32_t t = 0; t < kTables; ++t) {
+      bytes[t] = reinterpret_cast<Vector>(
+          FoldWords(FoldDwords(dwords[t][0], dwords[t][1]), FoldDwords(dwords[t][2], dwords[t][3])));
+    }
   };
-  CountByteVectors<Vector, kK>(run, masks, counts);
+  CountByteVectors<Vector, kK, kTables>(run, masks, counts);
 }
 
 }  // namespace
 
 void CountBytesAvx2(const ByteRun& run, uint32_t* counts) {
-  if (run.k == 8) {
-    run.short_table ? Count<8, true>(run, counts) : Count<8, false>(run, counts);
-  } else {
-    run.short_table ? Count<4, true>(run, counts) : Count<4, false>(run, counts);
-  }
+  WithByteShape(run, [&](auto k, auto tables, auto is_short) {
+    Count<decltype(k)::value, decltype(tables)::value, decltype(is_short)::value == 1>(run, counts);
+  });
 }
 
 }  // namespace grouter

@@ -22,9 +22,9 @@ namespace {
 
 // Each ors the halves of a lane's elements and puts two vectors' results into one.
 __m512i FoldQwords(__m512i a, __m512i b) {
-  const __m512i straight = _mm512_mask_blend_epi32(0xAAAA, a, b);
-  const __m512i crossed = _mm512_mask_blend_epi32(0xAAAA, b, a);
-  return _mm512_or_si512(straight, _mm512_rol_epi64(crossed, 32));
+  const __m512 x = _mm512_castsi512_ps(a), y = _mm512_castsi512_ps(b);
+  return _mm512_or_si512(_mm512_castps_si512(_mm512_shuffle_ps(x, y, 0x88)),
+                         _mm512_castps_si512(_mm512_shuffle_ps(x, y, 0xDD)));
 }
 __m512i FoldDwords(__m512i a, __m512i b) {
   const __m512i straight = _mm512_mask_blend_epi16(0xAAAAAAAA, a, b);
@@ -39,38 +39,50 @@ __m512i FoldWords(__m512i a, __m512i b) {
                                    0xFE);
 }
 
-template <uint32_t kK, bool kShort>
+template <uint32_t kK, uint32_t kTables, bool kShort>
 void Count(const ByteRun& run, uint32_t* counts) {
   using Vector = uint64_t __attribute__((vector_size(64)));
-  __m512i table[4];
-  for (uint32_t i = 0; i < 4; ++i) table[i] = _mm512_loadu_si512(run.table + 64 * i);
-  const auto masks = [&](const uint8_t* ids) {
-    const auto entries = [&](uint32_t i) {
+  __m512i rows[kTables][4];
+#pragma GCC unroll 8
+  for (uint32_t i = 0; i < 4 * kTables; ++i) rows[i / 4][i % 4] = _mm512_loadu_si512(run.tables + 64 * i);
+  const auto masks = [&](const uint8_t* ids, Vector* bytes) __attribute__((always_inline)) {
+    __m512i entries[kTables][kK];
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < kK; ++i) {
       const __m512i some = _mm512_loadu_si512(ids + 64 * i);
-      const __mmask64 upper = _mm512_movepi8_mask(some);
-      if (kShort) return _mm512_maskz_permutex2var_epi8(~upper, table[0], some, table[1]);
-      const __m512i low = _mm512_permutex2var_epi8(table[0], some, table[1]);
-      const __m512i high = _mm512_permutex2var_epi8(table[2], some, table[3]);
-      return _mm512_mask_blend_epi8(upper, low, high);
-    };
-    __m512i dwords[4];
-    for (uint32_t i = 0; i < 4; ++i) {
-      dwords[i] = kK == 8 ? FoldQwords(entries(2 * i), entries(2 * i + 1)) : entries(i);
+      const __mmask64 lower = _mm512_testn_epi8_mask(some, _mm512_set1_epi8(-128));
+#pragma GCC unroll 8
+      for (uint32_t t = 0; t < kTables; ++t) {
+        const __m512i* row = rows[t];
+        entries[t][i] = kShort ? _mm512_maskz_permutex2var_epi8(lower, row[0], some, row[1])
+                               : _mm512_mask_blend_epi8(lower, _mm512_permutex2var_epi8(row[2], some, row[3]),
+                                                        _mm512_permutex2var_epi8(row[0], some, row[1]));
+      }
     }
-    const __m512i bytes = FoldWords(FoldDwords(dwords[0], dwords[1]), FoldDwords(dwords[2], dwords[3]));
-    return reinterpret_cast<Vector>(bytes);
+#pragma GCC unroll 8
+    for (uint32_t t = 0; t < kTables; ++t) {
+      __m512i dwords[4];
+#pragma GCC unroll 8
+      for (uint32_t i = 0; i < 4; ++i) {
+        if constexpr (kK == 8) {
+          dwords[i] = FoldQwords(entries[t][2 * i], entries[t][2 * i + 1]);
+        } else {
+          dwords[i] = entries[t][i];
+        }
+      }
+      bytes[t] = reinterpret_cast<Vector>(
+          FoldWords(FoldDwords(dwords[0], dwords[1]), FoldDwords(dwords[2], dwords[3])));
+    }
   };
-  CountByteVectors<Vector, kK>(run, masks, counts);
+  CountByteVectors<Vector, kK, kTables>(run, masks, counts);
 }
 
 }  // namespace
 
 void CountBytesAvx512(const ByteRun& run, uint32_t* counts) {
-  if (run.k == 8) {
-    run.short_table ? Count<8, true>(run, counts) : Count<8, false>(run, counts);
-  } else {
-    run.short_table ? Count<4, true>(run, counts) : Count<4, false>(run, counts);
-  }
+  WithByteShape(run, [&](auto k, auto tables, auto is_short) {
+    Count<decltype(k)::value, decltype(tables)::value, decltype(is_short)::value == 1>(run, counts);
+  });
 }
 
 }  // namespace grouter

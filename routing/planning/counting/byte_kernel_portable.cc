@@ -7,33 +7,37 @@ namespace {
 
 #include "routing/planning/counting/byte_kernel-inl.h"
 
-template <uint32_t kK>
+template <uint32_t kK, uint32_t kTables>
 void Count(const ByteRun& run, uint32_t* counts) {
-  const uint8_t* table = run.table;
-  const auto masks = [table](const uint8_t* ids) {
-    uint64_t tokens = 0;
+  const uint8_t* tables = run.tables;
+  const auto masks = [tables](const uint8_t* ids, uint64_t* bytes) {
+    for (uint32_t table = 0; table < kTables; ++table) bytes[table] = 0;
     for (uint32_t t = 0; t < 8; ++t) {
-      uint32_t mask = 0;
-      for (uint32_t j = 0; j < kK; ++j) mask |= table[ids[t * kK + j]];
-      tokens |= uint64_t{mask} << (8 * t);
+      for (uint32_t table = 0; table < kTables; ++table) {
+        uint32_t mask = 0;
+        for (uint32_t j = 0; j < kK; ++j) mask |= tables[256 * table + ids[t * kK + j]];
+        bytes[table] |= uint64_t{mask} << (8 * t);
+      }
     }
-    return tokens;
   };
-  CountByteVectors<uint64_t, kK>(run, masks, counts);
+  CountByteVectors<uint64_t, kK, kTables>(run, masks, counts);
 }
 
 }  // namespace
 
 bool HasBytePermutes() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw");
+  return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl");
 #else
   return false;
 #endif
 }
 
 void CountBytesPortable(const ByteRun& run, uint32_t* counts) {
-  run.k == 8 ? Count<8>(run, counts) : Count<4>(run, counts);
+  WithByteShape(run, [&](auto k, auto tables, auto) {
+    Count<decltype(k)::value, decltype(tables)::value>(run, counts);
+  });
 }
 
 }  // namespace grouter

@@ -11,8 +11,6 @@ namespace {
 constexpr uint32_t kMostBitWords = 16;
 // Up to here an expert's columns are bytes of a table.
 constexpr uint32_t kMostByteColumns = 16;
-// Tokens that pass through the byte kernels at a time: their ids stay in the first cache for a second table.
-constexpr uint32_t kByteBlock = 4096;
 
 }  // namespace
 
@@ -89,17 +87,22 @@ void ColumnCounter::Count(const RouteView& view, uint32_t first, uint32_t num_to
   } else if (!view.num_topk.empty()) {
     run.num_topk = reinterpret_cast<const uint8_t*>(view.num_topk.data()) + first;
   }
+  std::vector<uint32_t> wide;  // the kernels count whole words of columns
+  if (num_counts() < words_ * 64) wide.assign(words_ * 64, 0);
+  uint32_t* into = wide.empty() ? counts : wide.data();
   switch (instructions_) {
     case InstructionSet::kAvx512:
-      CountColumnsAvx512(run, view.id_width, counts);
+      CountColumnsAvx512(run, view.id_width, into);
       break;
     case InstructionSet::kAvx2:
-      CountColumnsAvx2(run, view.id_width, counts);
+      CountColumnsAvx2(run, view.id_width, into);
       break;
     case InstructionSet::kPortable:
-      CountColumnsPortable(run, view.id_width, counts);
+      CountColumnsPortable(run, view.id_width, into);
       break;
   }
+  if (wide.empty()) return;
+  for (uint32_t c = 0; c < num_columns_; ++c) counts[c] += wide[c];
 }
 
 void ColumnCounter::CountBytes(const RouteView& view, uint32_t first, uint32_t num_tokens,
@@ -108,20 +111,16 @@ void ColumnCounter::CountBytes(const RouteView& view, uint32_t first, uint32_t n
   ByteRun run;
   run.k = view.k;
   run.short_table = num_experts_ <= 128;
-  for (uint32_t t = 0; t < num_tokens; t += kByteBlock) {
-    run.ids = reinterpret_cast<const uint8_t*>(view.ids.data()) + uint64_t{first + t} * view.k;
-    run.num_tokens = std::min(kByteBlock, num_tokens - t);
-    for (uint32_t table = 0; table < bytes_.size() / 256; ++table) {
-      run.table = bytes_.data() + table * 256;
-      run.from_memory = table == 0;
-      if (permutes) {
-        CountBytesAvx512(run, counts + 8 * table);
-      } else if (instructions_ == InstructionSet::kPortable) {
-        CountBytesPortable(run, counts + 8 * table);
-      } else {
-        CountBytesAvx2(run, counts + 8 * table);
-      }
-    }
+  run.ids = reinterpret_cast<const uint8_t*>(view.ids.data()) + uint64_t{first} * view.k;
+  run.num_tokens = num_tokens;
+  run.tables = bytes_.data();
+  run.num_tables = static_cast<uint32_t>(bytes_.size() / 256);
+  if (permutes) {
+    CountBytesAvx512(run, counts);
+  } else if (instructions_ == InstructionSet::kPortable) {
+    CountBytesPortable(run, counts);
+  } else {
+    CountBytesAvx2(run, counts);
   }
 }
 

@@ -22,7 +22,9 @@ class ColumnCounter {
 
   uint32_t num_columns() const { return num_columns_; }
   // Room a caller's `counts` needs: num_columns() rounded up.
-  uint32_t num_counts() const { return words_ * 64; }
+  uint32_t num_counts() const {
+    return bytes_.empty() ? words_ * 64 : static_cast<uint32_t>(bytes_.size() / 32);
+  }
   // Adds to counts[num_counts()] the tokens [first, first + num_tokens) of `view`. An id past the last expert
   // has no columns: with a column per expert, counts that do not add up to the pairs give it away.
   // REQUIRES: the tokens lie within the view.

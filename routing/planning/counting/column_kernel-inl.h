@@ -1,36 +1,35 @@
 // The inner loop of ColumnCounter, included once per instruction set. `Vector` is uint64_t or a GCC vector of
-// them. Counters are bit-sliced: plane p of a column holds bit p of its count; sixteen tokens pass through
+// them. Counters are bit-sliced: plane p of a column holds bit p of its count; sixty-four tokens pass through
 // carry-save adders (Harley and Seal's tree) before one carry ripples into the upper planes.
 //
 // No include guard: each instruction set's file includes it inside a namespace of its own.
 
 constexpr uint32_t kPlanes = 16;  // counts below 65,536 tokens between two extractions
+// Ids are asked for this far ahead, into the second cache: the processor's own look-ahead ends at each page.
+constexpr uint32_t kIdBytesAhead = 4096;
 
 #include "routing/planning/counting/carry_save-inl.h"
-
-template <uint32_t kValue>
-struct Constant {
-  static constexpr uint32_t value = kValue;
-};
 
 // Ors the rows of one token's experts.
 // kRowShift: log2 of a row's bytes where k is 8 and ids are bytes, else 0.
 template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
 inline Vector TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_t words, uint32_t num_rows) {
-  const uint32_t count = kFixedK > 0 ? kFixedK : k;
-  Vector mask = Vector{};
   if constexpr (kRowShift > 0) {
     // Eight ids are one word; a rotation and a mask make each a byte offset.
     uint64_t word;
     __builtin_memcpy(&word, ids, sizeof(word));
+    Vector bits[8];
+#pragma GCC unroll 8
     for (uint32_t j = 0; j < 8; ++j) {
       const uint32_t by = (8 * j + 64 - kRowShift) % 64;
       const uint64_t offset = (word >> by | word << (64 - by)) & (uint64_t{255} << kRowShift);
-      Vector bits;
-      __builtin_memcpy(&bits, reinterpret_cast<const char*>(rows) + offset, sizeof(bits));
-      mask |= bits;
+      __builtin_memcpy(&bits[j], reinterpret_cast<const char*>(rows) + offset, sizeof(Vector));
     }
+    return Or(Or(Or(bits[0], bits[1], bits[2]), bits[3], bits[4]), bits[5], Vector(bits[6] | bits[7]));
   } else {
+    const uint32_t count = kFixedK > 0 ? kFixedK : k;
+    Vector mask = Vector{};
+#pragma GCC unroll 8
     for (uint32_t j = 0; j < count; ++j) {
       const uint32_t id = ids[j];
       const uint32_t row = sizeof(Id) == 1 || id < num_rows ? id : num_rows - 1;
@@ -38,8 +37,8 @@ inline Vector TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_
       __builtin_memcpy(&bits, rows + uint64_t{row} * words, sizeof(bits));
       mask |= bits;
     }
+    return mask;
   }
-  return mask;
 }
 
 template <typename Vector>
@@ -75,12 +74,15 @@ template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
 void CountRun(const Id* ids, const uint8_t* num_topk, uint32_t k, uint32_t num_tokens, const uint64_t* rows,
               uint32_t words, uint32_t num_rows, uint32_t* counts) {
   Vector planes[kPlanes] = {};
-  const auto token = [&](uint32_t t) {
+  const auto token = [&](uint32_t t) __attribute__((always_inline)) {
     return TokenMask<Vector, Id, kFixedK, kRowShift>(
         ids + uint64_t{t} * k, num_topk == nullptr ? k : num_topk[t], rows, words, num_rows);
   };
-  uint32_t t = 0;
-  for (; t + 16 <= num_tokens; t += 16) {
+  // What sixteen tokens carry into the fifth plane.
+  const auto sixteen = [&](uint32_t t) __attribute__((always_inline)) {
+    for (uint32_t at = 0; at < 16 * k * sizeof(Id); at += 64) {
+      __builtin_prefetch(reinterpret_cast<const char*>(ids + uint64_t{t} * k) + at + kIdBytesAhead, 0, 2);
+    }
     Vector fours[4];
     Vector ones = planes[0], twos = planes[1];
     Vector twos_a, twos_b;
@@ -89,26 +91,33 @@ void CountRun(const Id* ids, const uint8_t* num_topk, uint32_t k, uint32_t num_t
       CarrySave(&twos_b, &ones, ones, token(t + 4 * q + 2), token(t + 4 * q + 3));
       CarrySave(&fours[q], &twos, twos, twos_a, twos_b);
     }
+    planes[0] = ones;
+    planes[1] = twos;
     Vector eights_a, eights_b, carry;
     CarrySave(&eights_a, &planes[2], planes[2], fours[0], fours[1]);
     CarrySave(&eights_b, &planes[2], planes[2], fours[2], fours[3]);
     CarrySave(&carry, &planes[3], planes[3], eights_a, eights_b);
-    planes[0] = ones;
-    planes[1] = twos;
-    for (uint32_t p = 4; p < kPlanes; ++p) {
+    return carry;
+  };
+  const auto add_from = [&](uint32_t first, Vector carry) {
+    for (uint32_t p = first; p < kPlanes; ++p) {
       const Vector sum = planes[p] ^ carry;
       carry &= planes[p];
       planes[p] = sum;
     }
+  };
+  uint32_t t = 0;
+  for (; t + 64 <= num_tokens; t += 64) {
+    Vector sixteens[4];
+    for (uint32_t q = 0; q < 4; ++q) sixteens[q] = sixteen(t + 16 * q);
+    Vector thirty_twos_a, thirty_twos_b, carry;
+    CarrySave(&thirty_twos_a, &planes[4], planes[4], sixteens[0], sixteens[1]);
+    CarrySave(&thirty_twos_b, &planes[4], planes[4], sixteens[2], sixteens[3]);
+    CarrySave(&carry, &planes[5], planes[5], thirty_twos_a, thirty_twos_b);
+    add_from(6, carry);
   }
-  for (; t < num_tokens; ++t) {
-    Vector carry = token(t);
-    for (uint32_t p = 0; p < kPlanes; ++p) {
-      const Vector sum = planes[p] ^ carry;
-      carry &= planes[p];
-      planes[p] = sum;
-    }
-  }
+  for (; t + 16 <= num_tokens; t += 16) add_from(4, sixteen(t));
+  for (; t < num_tokens; ++t) add_from(0, token(t));
   Extract(planes, sizeof(Vector) / sizeof(uint64_t), counts);
 }
 
@@ -127,15 +136,15 @@ void CountAllRuns(const ColumnRun& run, uint32_t* counts) {
       };
       const bool all_k = num_topk == nullptr;
       if (all_k && run.k == 8 && sizeof(Id) == 1 && run.words == 4) {
-        count_run(Constant<8>(), Constant < sizeof(Id) == 1 ? 5 : 0 > ());
+        count_run(Number<8>(), Number < sizeof(Id) == 1 ? 5 : 0 > ());
       } else if (all_k && run.k == 8 && sizeof(Id) == 1 && run.words == 8) {
-        count_run(Constant<8>(), Constant < sizeof(Id) == 1 ? 6 : 0 > ());
+        count_run(Number<8>(), Number < sizeof(Id) == 1 ? 6 : 0 > ());
       } else if (all_k && run.k == 8) {
-        count_run(Constant<8>(), Constant<0>());
+        count_run(Number<8>(), Number<0>());
       } else if (all_k && run.k == 4) {
-        count_run(Constant<4>(), Constant<0>());
+        count_run(Number<4>(), Number<0>());
       } else {
-        count_run(Constant<0>(), Constant<0>());
+        count_run(Number<0>(), Number<0>());
       }
     }
   }

@@ -1,5 +1,9 @@
 // Compiled for AVX-512; called only where BestInstructionSet says so.
 #if defined(__x86_64__) && !defined(__clang__)
+// GCC's own header says "undefined" by initialising a variable with itself.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
 #pragma GCC target("avx512f,avx512vl,avx512bw,bmi2")
 #endif
 

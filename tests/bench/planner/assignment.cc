@@ -64,7 +64,8 @@ class Assigner {
     Vector sums[4] = {};
     for (uint64_t i = 0; i < samples_ * kSampleBytes / sizeof(Vector); i += 4) {
       for (uint64_t j = 0; j < 4; ++j) {
-        __builtin_prefetch(words + 8 * (i + j) + 512);
+        __builtin_prefetch(words + 8 * (i + j) + 1024, 0, 2);
+        __builtin_prefetch(words + 8 * (i + j) + 128, 0, 3);
         sums[j] += *reinterpret_cast<const Vector*>(words + 8 * (i + j));
       }
     }
