@@ -26,9 +26,10 @@ extern "C" const char* __tsan_default_suppressions() {
       // OpenSSL counts references by atomics; gRPC and the listeners hand sessions on under locks of theirs.
       "called_from_lib:libssl.so\n"
       "called_from_lib:libcrypto.so\n"
-      // gRPC ends a callback call (OnDone, then its memory) when the last of Finish and OnCancel has
-      // returned; it counts them inside libgrpc++ where a client cancels.
-      "race:grpc::internal::CallbackServer*Impl::CallOnDone\n"
+      // gRPC ends a callback call (OnDone, then its memory) when the last of its events has returned: it
+      // counts them inside libgrpc++ for each kind of call. A Finish on one of our workers and OnDone on a
+      // thread of gRPC's are ordered by that count alone.
+      "race:grpc::internal::Callback*Handler<*>::ServerCallback*Impl::CallOnDone\n"
       // LibTorch and its OpenMP: thread pools with barriers of their own.
       "called_from_lib:libtorch_cpu.so\n"
       "called_from_lib:libc10.so\n"
