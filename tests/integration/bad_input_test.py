@@ -1,5 +1,6 @@
 """What goes wrong, and what is said: a clear error, an exit code that is not 0, nothing half-written, nothing left."""
 
+import json
 import os
 import signal
 import socket
@@ -53,36 +54,30 @@ class BadInputTest(unittest.TestCase):
             self.assertIn("bad_ranks", message)
             self.assert_no_new_files(before)
 
-    def test_experts_that_three_ranks_cannot_share_evenly_work(self):
+    def test_experts_that_three_ranks_cannot_share_evenly_train(self):
         step = self.world.step
-        step(
-            "job",
-            "make",
-            "--tables",
-            "serve/table",
-            "--model",
-            "model.json",
-            "--out",
-            "jobs/three_draft.json",
-            "--ranks_per_node",
-            3,
-            "--samples_per_step",
-            6,
-        )
+        job = {"--tables": "serve/table", "--model": "model.json", "--out": "jobs/three_draft.json"}
+        made = {"--ranks_per_node": 3, "--samples_per_step": 6, "--steps": 3}
+        step("job", "make", *(part for pair in (job | made).items() for part in pair))
         placed = step(
-            "place",
-            "--job",
-            "jobs/three_draft.json",
-            "--tables",
-            "serve/table",
-            "--out_schedule",
-            "three.schedule",
-            "--out_job",
-            "jobs/three.json",
-            "--iterations",
-            200,
+            *("place", "--job", "jobs/three_draft.json", "--tables", "serve/table", "--iterations", 200),
+            *("--out_schedule", "serve/three.schedule", "--out_job", "jobs/three.json"),
         )
         self.assertEqual(len(placed["traffic"]["after"]), 3)
+
+        config = json.loads((self.world.folder / "config/table.json").read_text())
+        config = {**config, "train": {"job": "jobs/three.json"}, "num_steps": 3}
+        config.pop("valid")
+        self.world.write("config/three.json", config)
+        _, address = self.world.start_server(name="server_three")
+        done = run(
+            *("grouter", "train", "--config", "config/three.json", "--out", "run_three", "--ranks", 3),
+            *("--server", address, "--trainer", self.trainer()),
+            cwd=self.world.folder,
+        )
+        losses = [line["train_loss"] for line in self.world.metrics("run_three") if "train_loss" in line]
+        self.assertEqual(len(losses), 3, done.stderr)
+        self.assertLess(losses[-1], losses[0])
 
     def test_a_port_in_use(self):
         with socket.socket() as taken:

@@ -201,6 +201,11 @@ class World:
     def write(self, name, value):
         (self.folder / name).write_text(json.dumps(value))
 
+    def metrics(self, folder):
+        """The lines that a run wrote into FOLDER."""
+        lines = (self.folder / folder / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
     def start(self, *command, environment=None, name="process"):
         """Starts a program in a process group of its own, its output in NAME.log."""
         log = open(self.folder / f"{name}.log", "wb")
