@@ -28,7 +28,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kSkipSteps = 8;  // a call this far ahead of the stream starts the stream over there
+constexpr uint64_t kGrantsPerWindow = 4;  // small plans that fit into one grant come in one message
+constexpr uint64_t kSkipSteps = 8;        // a call this far ahead of the stream starts the stream over there
 
 // The job is wrong, not the server.
 bool IsFinal(const absl::Status& status) {
@@ -159,7 +160,7 @@ class Source : public GrpcPlanSource {
   bool SleepUnlessClosed(std::chrono::milliseconds time);
   v1::StreamPlansRequest OpenRequestLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The stream's callbacks.
+  // What the stream brings: on the driver thread too.
   absl::Status OnMessage(grpc::ByteBuffer* message);
   absl::Status KeepWholePart();
   void OnNewerJob(const std::string& hex);
@@ -178,7 +179,7 @@ class Source : public GrpcPlanSource {
   PlanIdentity identity_;  // num_steps is set once, before Connect returns
   ServerList servers_;     // the driver's
   std::thread driver_;
-  std::unique_ptr<PartAssembler> assembler_;  // the stream's while one runs, else the driver's
+  std::unique_ptr<PartAssembler> assembler_;  // the driver's
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -195,7 +196,6 @@ class Source : public GrpcPlanSource {
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // not handed out
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;          // callers waiting for the stream
   PlanStreamCall* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  absl::optional<absl::Status> stream_end_ ABSL_GUARDED_BY(mutex_);
   uint64_t received_ ABSL_GUARDED_BY(mutex_) = 0;  // payload bytes of this stream
   uint64_t granted_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::optional<uint64_t> finished_step_ ABSL_GUARDED_BY(mutex_);
@@ -429,6 +429,7 @@ void Source::Finished(uint64_t step) {
   v1::StreamPlansRequest request;
   request.mutable_progress()->set_finished_step(*finished_step_);
   request.mutable_progress()->set_stalled_ns(metrics_.waited_ns);
+  request.mutable_progress()->set_ahead_steps(next_.first - std::min(next_.first, *finished_step_ + 1));
   stream_->Send(request);
 }
 
@@ -439,7 +440,7 @@ void Source::Close() {
   changed_.SignalAll();
 }
 
-// ---- the stream's callbacks ----
+// ---- what the stream brings ----
 
 uint64_t Source::AllowedLocked() const {
   const uint64_t free = options_.window_bytes > held_bytes_ ? options_.window_bytes - held_bytes_ : 0;
@@ -448,7 +449,7 @@ uint64_t Source::AllowedLocked() const {
 
 void Source::GrantLocked() {
   const uint64_t allowed = AllowedLocked();
-  if (stream_ == nullptr || allowed < granted_ + options_.window_bytes / 8) return;
+  if (stream_ == nullptr || allowed < granted_ + options_.window_bytes / kGrantsPerWindow) return;
   granted_ = allowed;
   v1::StreamPlansRequest request;
   request.set_granted_payload_bytes(granted_);
@@ -546,11 +547,6 @@ absl::Status Source::RunStream(const std::shared_ptr<grpc::Channel>& channel) {
   PlanStreamCall::Handler handler;
   handler.on_newer_job = [this](const std::string& hex) { OnNewerJob(hex); };
   handler.on_message = [this](grpc::ByteBuffer* message) { return OnMessage(message); };
-  handler.done = [this](const absl::Status& status) {
-    MutexLock lock(&mutex_);
-    stream_end_ = status;
-    changed_.SignalAll();
-  };
   const auto call = std::make_unique<PlanStreamCall>(channel, std::move(handler));
   mutex_.Lock();
   if (start_.has_value()) {
@@ -562,23 +558,24 @@ absl::Status Source::RunStream(const std::shared_ptr<grpc::Channel>& channel) {
     next_ = *start_;
     start_.reset();
   }
-  stream_end_.reset();
   stream_ = call.get();
   ++metrics_.streams;
   const v1::StreamPlansRequest open = OpenRequestLocked();
   last_answer_ = Clock::now();
+  if (closed_) call->Cancel(Closed());
   mutex_.Unlock();
   call->Start(open, options_.traceparent);
-  MutexLock lock(&mutex_);
-  if (closed_) call->Cancel(Closed());
-  while (!stream_end_.has_value()) {
-    changed_.WaitUntil(&mutex_, Clock::now() + options_.progress_timeout);
+  absl::optional<absl::Status> end;
+  while (!end.has_value()) {
+    end = call->Serve(Clock::now() + options_.progress_timeout);
+    MutexLock lock(&mutex_);
     const bool stalled = waiting_ > 0 && granted_ > received_ && next_.first < identity_.num_steps &&
                          Clock::now() >= last_answer_ + options_.progress_timeout;
-    if (stalled && !stream_end_.has_value()) call->Cancel(absl::UnavailableError("the stream stopped"));
+    if (stalled) call->Cancel(absl::UnavailableError("the stream stopped"));
   }
+  MutexLock lock(&mutex_);
   stream_ = nullptr;
-  return *stream_end_;
+  return *end;
 }
 
 bool Source::SleepUnlessClosed(std::chrono::milliseconds time) {

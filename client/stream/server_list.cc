@@ -3,27 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/stream/channel_arguments.h"
 #include "client/stream/channel_credentials.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/support/channel_arguments.h"
 
 namespace grouter {
 namespace {
 
 constexpr int64_t kFirstWaitMs = 10;
 constexpr int64_t kLongestWaitMs = 500;
-constexpr int kKeepaliveMs = 20000;
-constexpr int kKeepaliveTimeoutMs = 10000;
-
-grpc::ChannelArguments Arguments() {
-  grpc::ChannelArguments arguments;
-  // A channel that shares subchannels with a broken one waits for that one's back-off.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  return arguments;
-}
 
 }  // namespace
 
@@ -37,7 +25,7 @@ std::shared_ptr<grpc::Channel> ServerList::channel() {
   if (channel_ == nullptr) {
     auto credentials = MakeChannelCredentials(files_, current());
     if (credentials.ok()) credentials_[current_] = *std::move(credentials);
-    channel_ = grpc::CreateCustomChannel(current(), credentials_[current_], Arguments());
+    channel_ = grpc::CreateCustomChannel(current(), credentials_[current_], PlanChannelArguments());
   }
   return channel_;
 }

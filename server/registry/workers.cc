@@ -58,6 +58,12 @@ void Workers::Stalled(Id id, uint64_t stalled_ns) {
   if (it != entries_.end()) it->second.record.stalled_ns = stalled_ns;
 }
 
+void Workers::Ahead(Id id, uint64_t steps) {
+  MutexLock lock(&mutex_);
+  const auto it = entries_.find(id);
+  if (it != entries_.end()) it->second.record.ahead_steps = steps;
+}
+
 std::vector<WorkerRecord> Workers::List() const {
   std::vector<WorkerRecord> records;
   {

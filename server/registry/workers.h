@@ -23,6 +23,7 @@ struct WorkerRecord {
   uint64_t credit_bytes = 0;               // granted and unused
   uint64_t payload_bytes_sent = 0;
   uint64_t stalled_ns = 0;                   // as reported
+  absl::optional<uint64_t> ahead_steps;      // as reported: whole steps it holds and has not begun
   absl::optional<double> plan_lead_seconds;  // last step's: from its plan sent to it finished
 };
 
@@ -35,6 +36,7 @@ class Workers {
   void StepSent(Id id, uint64_t step, int64_t now_ns);
   void Finished(Id id, uint64_t step, int64_t now_ns);
   void Stalled(Id id, uint64_t stalled_ns);
+  void Ahead(Id id, uint64_t steps);
   std::vector<WorkerRecord> List() const;  // by rank
   size_t size() const;
 

@@ -19,6 +19,7 @@ void Write(const WorkerRecord& record, v1::WorkerStats* wire) {
   wire->set_stalled_seconds(record.stalled_ns * 1e-9);
   if (record.plan_lead_seconds.has_value()) wire->set_plan_lead_seconds(*record.plan_lead_seconds);
   wire->set_payload_bytes_sent(record.payload_bytes_sent);
+  if (record.ahead_steps.has_value()) wire->set_ahead_steps(*record.ahead_steps);
 }
 
 void WriteMatrix(const std::vector<std::vector<uint64_t>>& matrix,

@@ -101,6 +101,7 @@ void StreamPlansCall::TakeProgress(const v1::WorkerProgress& progress) {
   feed()->job()->last_used_ns = NowNs();
   if (progress.has_finished_step()) workers.Finished(worker_, progress.finished_step(), NowNs());
   if (progress.has_stalled_ns()) workers.Stalled(worker_, progress.stalled_ns());
+  if (progress.has_ahead_steps()) workers.Ahead(worker_, progress.ahead_steps());
 }
 
 void StreamPlansCall::OnSent(const PlanFeed::Outcome& outcome) {

@@ -1,10 +1,14 @@
 #include "client/grpc_plan_source.h"
 
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "grouter/v1/catalog_service.grpc.pb.h"
 #include "grouter/v1/plan_service.grpc.pb.h"
+#include "grouter/v1/stats_service.grpc.pb.h"
+#include "grpcpp/create_channel.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 #include "io/mutex.h"
@@ -227,6 +231,31 @@ TEST_F(GrpcPlanSourceTest, EveryCallCarriesTheTraceContext) {
                                                        {"StreamPlans", options.traceparent},
                                                        {"GetPlacement", options.traceparent}};
   EXPECT_EQ(record.seen(), expected);
+}
+
+TEST_F(GrpcPlanSourceTest, TellsTheServerHowFarItIs) {
+  testing::ServedJobOptions long_job;
+  long_job.num_steps = 20000;  // more than its window holds: the stream stays open
+  const testing::ServedJob job = testing::MakeServedJob(long_job);
+  const auto server = testing::StartServer(job.root);
+  GrpcPlanSourceOptions options = Options({server->addresses()[0]});
+  options.spec = job.spec;
+  options.window_bytes = 1;
+  auto source = ConnectPlanSource(options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  ASSERT_TRUE((*source)->Step(20).ok());
+  (*source)->Finished(1);
+  const auto stub = v1::StatsService::NewStub(
+      grpc::CreateChannel(server->addresses()[0], grpc::InsecureChannelCredentials()));
+  v1::GetStatsResponse stats;
+  for (int looks = 0; looks < 1000; ++looks) {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->GetStats(&context, v1::GetStatsRequest(), &stats).ok());
+    if (stats.jobs(0).workers(0).has_ahead_steps()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(stats.jobs(0).workers(0).step_finished(), 1u);
+  EXPECT_GE(stats.jobs(0).workers(0).ahead_steps(), 18u);  // steps 2 to 19
 }
 
 TEST_F(GrpcPlanSourceTest, CountsWhatItDid) {

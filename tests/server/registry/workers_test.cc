@@ -14,6 +14,7 @@ TEST(WorkersTest, TellsHowFarEachWorkerIs) {
   workers.StepSent(a, 0, 1000000000);
   workers.StepSent(a, 1, 2000000000);
   workers.Stalled(a, 5);
+  workers.Ahead(a, 2);
   workers.Finished(a, 0, 4500000000);
   ASSERT_EQ(workers.List().size(), 2u);
   const WorkerRecord record = workers.List()[0];
@@ -23,6 +24,7 @@ TEST(WorkersTest, TellsHowFarEachWorkerIs) {
   EXPECT_EQ(*record.step_sent, 1u);
   EXPECT_EQ(*record.step_finished, 0u);
   EXPECT_EQ(record.stalled_ns, 5u);
+  EXPECT_EQ(*record.ahead_steps, 2u);
   EXPECT_DOUBLE_EQ(*record.plan_lead_seconds, 3.5);
   EXPECT_FALSE(workers.List()[1].step_sent.has_value());
   workers.Leave(a);
