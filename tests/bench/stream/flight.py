@@ -30,11 +30,11 @@ def make_stubs(folder):
 def measure(area, programs):
     missing = None if importlib.util.find_spec("pyarrow") else "pyarrow is not installed"
     for case, clients in CASES.items():
-        job = programs.make_job(clients, PAYLOAD, 8)
         plans = (256 if area.quick else 1024) // clients
+        job = programs.make_job(clients, PAYLOAD, plans)  # one stream a client, as the peer's
         with tempfile.TemporaryDirectory() as folder, programs.serve(job) as ours:
             environment = make_stubs(folder)
-            programs.load(ours, job, clients, 0.3)
+            programs.warm(ours, job, plans)
             client = [sys.executable, "-B", os.path.join(HERE, "flight_clients.py")]
             sizes = [clients, plans, job["plan_bytes"]]
 

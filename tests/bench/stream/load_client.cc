@@ -27,6 +27,7 @@
 #include <tuple>
 #include <vector>
 
+#include "client/stream/channel_arguments.h"
 #include "grouter/v1/catalog_service.grpc.pb.h"
 #include "grouter/v1/plan_service.pb.h"
 #include "grpcpp/create_channel.h"
@@ -75,9 +76,8 @@ class Stream {
 
   Stream(const Options& options, uint32_t number, grpc::CompletionQueue* queue, Totals* totals)
       : options_(options), number_(number), queue_(queue), totals_(totals) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt("grpc.use_local_subchannel_pool", 1);  // a connection of its own
-    channel_ = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+    channel_ = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(),
+                                         PlanChannelArguments());
     Open();
   }
 
@@ -97,6 +97,8 @@ class Stream {
   }
   bool ended() const { return ended_; }
   bool opened() const { return opened_; }
+  // The first grant has come, as far as plans fit into it.
+  bool drained() const { return received_ + options_.plan_bytes > untimed_; }
   bool warm() const { return total_received_ >= options_.warm_plans * options_.plan_bytes; }
 
  private:
@@ -142,7 +144,9 @@ class Stream {
         });
     GROUTER_CHECK(read.ok());
     if (options_.rate == 0) {
-      Grant(std::max(granted_, received_ + options_.window * options_.plan_bytes));
+      // As GrpcPlanSource: credit goes back in quarters of the window.
+      const uint64_t window = options_.window * options_.plan_bytes;
+      if (received_ + window >= granted_ + window / 4) Grant(received_ + window);
     } else {
       while (!due_.empty() && received_ >= untimed_ + (asked_ + 1) * options_.plan_bytes) {
         const double late = std::chrono::duration<double, std::milli>(Clock::now() - due_.front()).count();
@@ -243,6 +247,7 @@ class Load {
   int Run() {
     ServeWhile([&] { return !All(&Stream::opened); });
     ServeWhile([&] { return !All(&Stream::warm); });
+    if (options_.rate > 0) ServeWhile([&] { return !All(&Stream::drained); });
     Serve(Clock::now() + std::chrono::milliseconds(300));  // the first window, caches
     if (options_.idle) {
       printf("{\"streams\": %u}\n", options_.streams);

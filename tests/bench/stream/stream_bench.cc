@@ -14,7 +14,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <future>
 #include <string>
 #include <vector>
 
@@ -22,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/grpc_plan_source.h"
+#include "client/stream/channel_arguments.h"
 #include "client/stream/plan_stream_call.h"
 #include "grpcpp/create_channel.h"
 #include "io/digest.h"
@@ -51,11 +51,10 @@ struct Case {
 
 // Streams the whole job; payload bytes a second.
 double StreamRate(const testing::ServedJob& job, const std::string& address) {
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  const auto channel =
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), PlanChannelArguments());
   uint64_t bytes = 0;
   uint32_t crc = 0;
-  std::promise<absl::Status> end;
-  std::shared_ptr<PlanStreamCall> call;
   PlanStreamCall::Handler handler;
   handler.on_message = [&](grpc::ByteBuffer* message) {
     return VisitFrames(message, [&](const FrameHeader&, absl::string_view piece, bool) {
@@ -64,16 +63,16 @@ double StreamRate(const testing::ServedJob& job, const std::string& address) {
       return absl::OkStatus();
     });
   };
-  handler.done = [&](const absl::Status& status) { end.set_value(status); };
-  call = std::make_shared<PlanStreamCall>(channel, handler);
+  PlanStreamCall call(channel, handler);
   v1::StreamPlansRequest open;
   open.mutable_open()->set_job_digest(job.spec.digest().Hex());
   open.set_granted_payload_bytes(uint64_t{1} << 50);
   const auto begin = Clock::now();
-  call->Start(open, "");
-  const absl::Status status = end.get_future().get();
-  if (!status.ok()) fprintf(stderr, "%s\n", status.ToString().c_str());
-  GROUTER_CHECK(status.ok());
+  call.Start(open, "");
+  absl::optional<absl::Status> status;
+  while (!status.has_value()) status = call.Serve(Clock::now() + std::chrono::seconds(60));
+  if (!status->ok()) fprintf(stderr, "%s\n", status->ToString().c_str());
+  GROUTER_CHECK(status->ok());
   return bytes / Seconds(begin);
 }
 

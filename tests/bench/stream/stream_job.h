@@ -12,7 +12,9 @@ struct StreamJobOptions {
   uint32_t num_ranks = 1;
   uint64_t payload_bytes = 1 << 20;  // of one micro-batch, about
   uint64_t num_steps = 16;
-  uint64_t table_bytes = 0;  // at least so much; 0: two steps' worth
+  // At least so much; 0: two steps' worth. Of a large table only what the job reads is written, the rest are
+  // holes: opening, mapping and finding samples see its full size.
+  uint64_t table_bytes = 0;
 };
 
 // Ids of one byte and float weights, k 8: 40 bytes a token.

@@ -80,7 +80,7 @@ ServedJob MakeServedJob(const ServedJobOptions& options) {
   table.num_shards = 2;
   table.distinct_samples = options.distinct_samples;
   Must(FileSystem::Local().MakeFolders(job.table_path));
-  job.tables.push_back(MakeRandomTable(table, job.table_path));
+  job.tables.push_back(MakeRandomTable(table, job.table_path, *options.table_files));
 
   JobDraft& draft = job.spec.draft;
   TableUse use;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/plan_source.h"
+#include "io/file.h"
 #include "routing/planning/batch_planner.h"
 #include "server/server.h"
 
@@ -28,8 +29,9 @@ struct ServedJobOptions {
   uint32_t num_micro_batches = 2;
   uint32_t num_chunks = 2;
   uint64_t num_steps = 6;
-  uint64_t second_epoch_at = 3;   // step of another placement epoch; 0: one epoch
-  uint64_t distinct_samples = 0;  // as of RandomTableOptions
+  uint64_t second_epoch_at = 3;                    // step of another placement epoch; 0: one epoch
+  uint64_t distinct_samples = 0;                   // as of RandomTableOptions
+  FileSystem* table_files = &FileSystem::Local();  // that the table is written through
 };
 
 struct ServedJob {
