@@ -29,17 +29,19 @@ inline void CarrySave(Vector* high, Vector* low, const Vector& a, const Vector& 
   *low = u ^ c;
 }
 
-// The or of three.
+// *to |= a | b.
 template <typename Vector>
-inline Vector Or(const Vector& a, const Vector& b, const Vector& c) {
+inline void OrWith(Vector* to, const Vector& a, const Vector& b) {
 #if defined(__AVX512F__) && defined(__AVX512VL__)
   if constexpr (sizeof(Vector) == 64) {
-    return reinterpret_cast<Vector>(_mm512_ternarylogic_epi64(
-        reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(c), 0xFE));
+    *to = reinterpret_cast<Vector>(_mm512_ternarylogic_epi64(
+        reinterpret_cast<__m512i>(*to), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b), 0xFE));
+    return;
   } else if constexpr (sizeof(Vector) == 32) {
-    return reinterpret_cast<Vector>(_mm256_ternarylogic_epi64(
-        reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b), reinterpret_cast<__m256i>(c), 0xFE));
+    *to = reinterpret_cast<Vector>(_mm256_ternarylogic_epi64(
+        reinterpret_cast<__m256i>(*to), reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b), 0xFE));
+    return;
   }
 #endif
-  return a | b | c;
+  *to |= a | b;
 }

@@ -13,7 +13,8 @@ constexpr uint32_t kIdBytesAhead = 4096;
 // Ors the rows of one token's experts.
 // kRowShift: log2 of a row's bytes where k is 8 and ids are bytes, else 0.
 template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
-inline Vector TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_t words, uint32_t num_rows) {
+inline void TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_t words, uint32_t num_rows,
+                      Vector* mask) {
   if constexpr (kRowShift > 0) {
     // Eight ids are one word; a rotation and a mask make each a byte offset.
     uint64_t word;
@@ -25,19 +26,21 @@ inline Vector TokenMask(const Id* ids, uint32_t k, const uint64_t* rows, uint32_
       const uint64_t offset = (word >> by | word << (64 - by)) & (uint64_t{255} << kRowShift);
       __builtin_memcpy(&bits[j], reinterpret_cast<const char*>(rows) + offset, sizeof(Vector));
     }
-    return Or(Or(Or(bits[0], bits[1], bits[2]), bits[3], bits[4]), bits[5], Vector(bits[6] | bits[7]));
+    *mask = bits[0] | bits[1];
+    OrWith(mask, bits[2], bits[3]);
+    OrWith(mask, bits[4], bits[5]);
+    OrWith(mask, bits[6], bits[7]);
   } else {
     const uint32_t count = kFixedK > 0 ? kFixedK : k;
-    Vector mask = Vector{};
+    *mask = Vector{};
 #pragma GCC unroll 8
     for (uint32_t j = 0; j < count; ++j) {
       const uint32_t id = ids[j];
       const uint32_t row = sizeof(Id) == 1 || id < num_rows ? id : num_rows - 1;
       Vector bits;
       __builtin_memcpy(&bits, rows + uint64_t{row} * words, sizeof(bits));
-      mask |= bits;
+      *mask |= bits;
     }
-    return mask;
   }
 }
 
@@ -74,32 +77,36 @@ template <typename Vector, typename Id, uint32_t kFixedK, uint32_t kRowShift>
 void CountRun(const Id* ids, const uint8_t* num_topk, uint32_t k, uint32_t num_tokens, const uint64_t* rows,
               uint32_t words, uint32_t num_rows, uint32_t* counts) {
   Vector planes[kPlanes] = {};
-  const auto token = [&](uint32_t t) __attribute__((always_inline)) {
-    return TokenMask<Vector, Id, kFixedK, kRowShift>(
-        ids + uint64_t{t} * k, num_topk == nullptr ? k : num_topk[t], rows, words, num_rows);
+  const auto token = [&](uint32_t t, Vector * mask) __attribute__((always_inline)) {
+    TokenMask<Vector, Id, kFixedK, kRowShift>(ids + uint64_t{t} * k, num_topk == nullptr ? k : num_topk[t],
+                                              rows, words, num_rows, mask);
   };
   // What sixteen tokens carry into the fifth plane.
-  const auto sixteen = [&](uint32_t t) __attribute__((always_inline)) {
+  const auto sixteen = [&](uint32_t t, Vector * carry) __attribute__((always_inline)) {
     for (uint32_t at = 0; at < 16 * k * sizeof(Id); at += 64) {
       __builtin_prefetch(reinterpret_cast<const char*>(ids + uint64_t{t} * k) + at + kIdBytesAhead, 0, 2);
     }
     Vector fours[4];
     Vector ones = planes[0], twos = planes[1];
-    Vector twos_a, twos_b;
     for (uint32_t q = 0; q < 4; ++q) {
-      CarrySave(&twos_a, &ones, ones, token(t + 4 * q), token(t + 4 * q + 1));
-      CarrySave(&twos_b, &ones, ones, token(t + 4 * q + 2), token(t + 4 * q + 3));
+      Vector a, b, twos_a, twos_b;
+      token(t + 4 * q, &a);
+      token(t + 4 * q + 1, &b);
+      CarrySave(&twos_a, &ones, ones, a, b);
+      token(t + 4 * q + 2, &a);
+      token(t + 4 * q + 3, &b);
+      CarrySave(&twos_b, &ones, ones, a, b);
       CarrySave(&fours[q], &twos, twos, twos_a, twos_b);
     }
     planes[0] = ones;
     planes[1] = twos;
-    Vector eights_a, eights_b, carry;
+    Vector eights_a, eights_b;
     CarrySave(&eights_a, &planes[2], planes[2], fours[0], fours[1]);
     CarrySave(&eights_b, &planes[2], planes[2], fours[2], fours[3]);
-    CarrySave(&carry, &planes[3], planes[3], eights_a, eights_b);
-    return carry;
+    CarrySave(carry, &planes[3], planes[3], eights_a, eights_b);
   };
-  const auto add_from = [&](uint32_t first, Vector carry) {
+  const auto add_from = [&](uint32_t first, const Vector& added) {
+    Vector carry = added;
     for (uint32_t p = first; p < kPlanes; ++p) {
       const Vector sum = planes[p] ^ carry;
       carry &= planes[p];
@@ -107,17 +114,23 @@ void CountRun(const Id* ids, const uint8_t* num_topk, uint32_t k, uint32_t num_t
     }
   };
   uint32_t t = 0;
+  Vector carry;
   for (; t + 64 <= num_tokens; t += 64) {
-    Vector sixteens[4];
-    for (uint32_t q = 0; q < 4; ++q) sixteens[q] = sixteen(t + 16 * q);
-    Vector thirty_twos_a, thirty_twos_b, carry;
+    Vector sixteens[4], thirty_twos_a, thirty_twos_b;
+    for (uint32_t q = 0; q < 4; ++q) sixteen(t + 16 * q, &sixteens[q]);
     CarrySave(&thirty_twos_a, &planes[4], planes[4], sixteens[0], sixteens[1]);
     CarrySave(&thirty_twos_b, &planes[4], planes[4], sixteens[2], sixteens[3]);
     CarrySave(&carry, &planes[5], planes[5], thirty_twos_a, thirty_twos_b);
     add_from(6, carry);
   }
-  for (; t + 16 <= num_tokens; t += 16) add_from(4, sixteen(t));
-  for (; t < num_tokens; ++t) add_from(0, token(t));
+  for (; t + 16 <= num_tokens; t += 16) {
+    sixteen(t, &carry);
+    add_from(4, carry);
+  }
+  for (; t < num_tokens; ++t) {
+    token(t, &carry);
+    add_from(0, carry);
+  }
   Extract(planes, sizeof(Vector) / sizeof(uint64_t), counts);
 }
 
