@@ -1,5 +1,7 @@
 #include "routing/table/packed/assembly_kernels.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "routing/table/packed/lane_kernels.h"
@@ -13,6 +15,15 @@ inline uint64_t Word(const void* p) {
   std::memcpy(&word, p, 8);
   return word;
 }
+
+#if defined(__x86_64__)
+// Byte 8 o + r is byte o of word r.
+alignas(64) constexpr auto kByOctets = [] {
+  std::array<uint8_t, 64> table{};
+  for (uint32_t i = 0; i < 64; ++i) table[i] = static_cast<uint8_t>(8 * (i % 8) + i / 8);
+  return table;
+}();
+#endif
 
 // Eight bits to eight bytes of 0 or 1, the lowest bit first.
 inline uint64_t SpreadBits(uint64_t bits) {
@@ -37,20 +48,20 @@ void JoinPortable(const PlaneCode& code, const uint8_t* symbols, const char* low
   }
 }
 
-void PutIds8Portable(const PlaneCode* codes, const uint8_t* const symbols[8], const char* const low[8],
-                     const uint8_t* lists, const uint32_t* list_of, uint32_t count, uint8_t* ids) {
+void PutIds8Portable(const EightPlanes& planes, const uint8_t* lists, const uint32_t* list_of, uint32_t count,
+                     uint8_t* ids) {
   uint8_t ranks[8][64];
   const char* next_low[8];
-  for (int j = 0; j < 8; ++j) next_low[j] = low[j];
+  for (int j = 0; j < 8; ++j) next_low[j] = planes.low[j];
   for (uint32_t i = 0; i < count; i += 64) {
     for (int j = 0; j < 8; ++j) {
       for (uint32_t t = 0; t < 8; ++t) {
-        uint64_t eight = Word(symbols[j] + i + 8 * t);
-        for (uint32_t bit = 0; bit < codes[j].low_bits; ++bit)
+        uint64_t eight = Word(planes.symbols[j] + i + 8 * t);
+        for (uint32_t bit = 0; bit < planes.codes[j].low_bits; ++bit)
           eight += eight + SpreadBits(static_cast<uint8_t>(next_low[j][8 * bit + t]));
         std::memcpy(ranks[j] + 8 * t, &eight, 8);
       }
-      next_low[j] += 8 * codes[j].low_bits;
+      next_low[j] += 8 * planes.codes[j].low_bits;
     }
     for (uint32_t t = 0; t < 64; ++t) {
       const uint8_t* list = lists + size_t{128} * list_of[i + t];
@@ -67,8 +78,8 @@ inline float FloatOf(uint16_t bits) {
   return value;
 }
 
-// Sixteen tokens at a time, slot after slot, so that the compiler finds its vectors.
-void PutWeights8Portable(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
+// From the planes' values. Sixteen tokens at a time, slot after slot, so that the compiler finds its vectors.
+void SumAndPut8Portable(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
   constexpr uint32_t kTokens = 16;
   for (uint32_t i = 0; i < count; i += kTokens) {
     uint16_t bits[8][kTokens];
@@ -138,15 +149,16 @@ void JoinAvx2(const PlaneCode& code, const uint8_t* symbols, const char* low, ui
   }
 }
 
-void PutIds8Avx2(const PlaneCode* codes, const uint8_t* const symbols[8], const char* const low[8],
-                 const uint8_t* lists, const uint32_t* list_of, uint32_t count, uint8_t* ids) {
+void PutIds8Avx2(const EightPlanes& planes, const uint8_t* lists, const uint32_t* list_of, uint32_t count,
+                 uint8_t* ids) {
   alignas(32) uint8_t ranks[256];
   for (uint32_t i = 0; i < count; i += 32) {
     __m256i v[8], t[8], u[8];
     for (int j = 0; j < 8; ++j) {
-      v[j] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols[j] + i));
-      const char* words = low[j] + size_t{8} * codes[j].low_bits * (i / 64) + i % 64 / 8;
-      for (uint32_t bit = 0; bit < codes[j].low_bits; ++bit) {
+      v[j] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes.symbols[j] + i));
+      const uint32_t low_bits = planes.codes[j].low_bits;
+      const char* words = planes.low[j] + size_t{8} * low_bits * (i / 64) + i % 64 / 8;
+      for (uint32_t bit = 0; bit < low_bits; ++bit) {
         uint32_t word;
         std::memcpy(&word, words + 8 * bit, 4);
         v[j] = _mm256_sub_epi8(_mm256_add_epi8(v[j], v[j]), BytesOf(word));
@@ -196,7 +208,7 @@ inline __m256i RoundHalves(__m256 value) {
                           _mm256_set1_epi32(static_cast<int>(0xffff0000u)));
 }
 
-void PutWeights8Avx2(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
+void SumAndPut8Avx2(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
   const __m256 all = _mm256_set1_ps(total);
   const __m256i exponent = _mm256_set1_epi16(0x7f80);
   for (uint32_t i = 0; i < count; i += 16) {
@@ -288,8 +300,8 @@ inline void TransposeBytes(__m512i v[8]) {
   TransposeLanes(v);
 }
 
-// Eight planes of 32 words to 32 tokens of 8 words.
-inline void TransposeWords(__m512i v[8]) {
+// Eight planes of 32 words to 32 tokens of 8 words: lane l of v[r] is token 8 l + r.
+inline void TransposeRows(__m512i v[8]) {
   __m512i t[8], u[8];
   for (int j = 0; j < 8; j += 2) {
     t[j] = _mm512_unpacklo_epi16(v[j], v[j + 1]);
@@ -307,7 +319,16 @@ inline void TransposeWords(__m512i v[8]) {
     v[4 * h + 2] = _mm512_unpacklo_epi64(u[4 * h + 1], u[4 * h + 3]);
     v[4 * h + 3] = _mm512_unpackhi_epi64(u[4 * h + 1], u[4 * h + 3]);
   }
-  TransposeLanes(v);
+}
+
+// Afterwards lane i of v[l] is what lane l of v[i] was.
+inline void TransposeFourLanes(__m512i v[4]) {
+  const __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[2], v[3], 0x44);
+  const __m512i c = _mm512_shuffle_i32x4(v[0], v[1], 0xee), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
+  v[0] = _mm512_shuffle_i32x4(a, b, 0x88);
+  v[1] = _mm512_shuffle_i32x4(a, b, 0xdd);
+  v[2] = _mm512_shuffle_i32x4(c, d, 0x88);
+  v[3] = _mm512_shuffle_i32x4(c, d, 0xdd);
 }
 
 inline __m512i AsFloatLow(__m512i words) { return _mm512_slli_epi32(words, 16); }
@@ -351,65 +372,117 @@ inline void StoreEight(uint8_t* to, __m512i bytes) {
   _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(bytes));
 }
 
-void PutIds8Avx512(const PlaneCode* codes, const uint8_t* const symbols[8], const char* const low[8],
-                   const uint8_t* lists, const uint32_t* list_of, uint32_t count, uint8_t* ids) {
+// Low bits of 64 tokens as their bytes, at most 8: words of a plane, the highest bit's first, are rows of 8 x
+// 8 bits for each 8 tokens, and multiplying unit vectors by such a matrix gives its columns.
+struct EightLowBits {
+  __m512i shift[8];  // words of the number of low bits
+  __mmask8 rows[8];
+  uint32_t words[8];
+
+  explicit EightLowBits(const PlaneCode* codes) {
+    for (int j = 0; j < 8; ++j) {
+      words[j] = codes[j].low_bits;
+      shift[j] = _mm512_set1_epi16(static_cast<int16_t>(words[j]));
+      rows[j] = static_cast<__mmask8>(0xff00 >> words[j]);
+    }
+  }
+  __m512i Bytes(int j, const char* low, uint32_t first_token) const {
+    const auto at = reinterpret_cast<uintptr_t>(low) + size_t{words[j]} * (first_token / 8);
+    // Row m of a matrix is bit 7 - m of the tokens: missing rows are at the beginning.
+    const __m512i bits =
+        _mm512_maskz_loadu_epi64(rows[j], reinterpret_cast<const void*>(at + 8 * words[j] - 64));
+    const __m512i matrices = _mm512_permutexvar_epi8(_mm512_load_si512(kByOctets.data()), bits);
+    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64(static_cast<int64_t>(0x8040201008040201u)),
+                                         matrices, 0);
+  }
+};
+
+void PutIds8Avx512(const EightPlanes& planes, const ListBytes& lists, const uint32_t* list_of, uint32_t count,
+                   uint8_t* ids) {
   alignas(64) uint8_t ranks[512];
-  const char* next_low[8];
-  for (int j = 0; j < 8; ++j) next_low[j] = low[j];
-  const __m512i one = _mm512_set1_epi8(1);
+  // Tokens with a rank past the beginning of their list wait until the rest of it has come from memory.
+  uint32_t late[kRunTokens], num_late = 0;
+  uint64_t late_ranks[kRunTokens];
+  const EightLowBits low(planes.codes);
   for (uint32_t i = 0; i < count; i += 64) {
     __m512i v[8];
     for (int j = 0; j < 8; ++j) {
-      v[j] = _mm512_loadu_si512(symbols[j] + i);
-      for (uint32_t bit = codes[j].low_bits; bit-- > 0; next_low[j] += 8) {
-        v[j] = _mm512_add_epi8(v[j], v[j]);
-        v[j] = _mm512_mask_add_epi8(v[j], Word(next_low[j]), v[j], one);
-      }
+      v[j] = _mm512_or_si512(_mm512_sllv_epi16(_mm512_loadu_si512(planes.symbols[j] + i), low.shift[j]),
+                             low.Bytes(j, planes.low[j], i));
     }
     TransposeBytes(v);
-    uint64_t far = 0;  // tokens with a rank past the first half of their list
+    uint64_t far = 0;
     for (int j = 0; j < 8; ++j) {
       far |= uint64_t{_mm512_test_epi64_mask(v[j], _mm512_set1_epi8(64))} << (8 * j);
       _mm512_store_si512(ranks + 64 * j, v[j]);
     }
     for (uint32_t t = 0; t < 64; ++t) {
-      const uint8_t* list = lists + size_t{128} * list_of[i + t];
+      const uint8_t* list = lists.beginnings + size_t{64} * list_of[i + t];
       StoreEight(ids + 8 * size_t{i + t},
                  _mm512_permutexvar_epi8(LoadEight(ranks + 8 * t), _mm512_loadu_si512(list)));
     }
     for (; far != 0; far &= far - 1) {
       const uint32_t t = static_cast<uint32_t>(__builtin_ctzll(far));
-      const uint8_t* list = lists + size_t{128} * list_of[i + t];
-      StoreEight(ids + 8 * size_t{i + t},
-                 _mm512_permutex2var_epi8(_mm512_loadu_si512(list), LoadEight(ranks + 8 * t),
-                                          _mm512_loadu_si512(list + 64)));
+      __builtin_prefetch(lists.lists + size_t{128} * list_of[i + t] + 64);
+      late[num_late] = i + t;
+      late_ranks[num_late++] = Word(ranks + 8 * t);
     }
+  }
+  for (uint32_t n = 0; n < num_late; ++n) {
+    const size_t list = list_of[late[n]];
+    StoreEight(ids + 8 * size_t{late[n]},
+               _mm512_permutex2var_epi8(
+                   _mm512_loadu_si512(lists.beginnings + 64 * list),
+                   _mm512_castsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(late_ranks[n]))),
+                   _mm512_loadu_si512(lists.lists + 128 * list + 64)));
   }
 }
 
-void PutWeights8Avx512(const uint16_t* const planes[8], float total, uint32_t count, uint16_t* weights) {
+// Thirty-two tokens' codes of all weights but the first from what their planes say; then the first.
+inline void SumWeights(__m512i v[8], __m512 all) {
+  __m512 low = _mm512_castsi512_ps(AsFloatLow(v[7]));
+  __m512 high = _mm512_castsi512_ps(AsFloatHigh(v[7]));
+  for (int j = 6; j > 0; --j) {
+    v[j] = _mm512_add_epi16(v[j + 1], v[j]);
+    low = _mm512_add_ps(low, _mm512_castsi512_ps(AsFloatLow(v[j])));
+    high = _mm512_add_ps(high, _mm512_castsi512_ps(AsFloatHigh(v[j])));
+  }
+  const __m512i guess = _mm512_or_si512(_mm512_srli_epi32(RoundToBFloat16(_mm512_sub_ps(all, low)), 16),
+                                        RoundToBFloat16(_mm512_sub_ps(all, high)));
+  const __m512i exponent = _mm512_set1_epi16(0x7f80);
+  const __mmask32 finite = _mm512_cmpneq_epi16_mask(_mm512_and_si512(guess, exponent), exponent);
+  const __m512i sign = _mm512_sub_epi16(_mm512_setzero_si512(), _mm512_and_si512(v[0], _mm512_set1_epi16(1)));
+  v[0] = _mm512_add_epi16(_mm512_maskz_mov_epi16(finite, guess),
+                          _mm512_xor_si512(_mm512_srli_epi16(v[0], 1), sign));
+}
+
+// REQUIRES: at most 8 low bits.
+void PutWeights8Avx512(const EightPlanes& planes, float total, uint32_t count, uint16_t* weights) {
   const __m512 all = _mm512_set1_ps(total);
-  for (uint32_t i = 0; i < count; i += 32) {
-    __m512i v[8];
-    v[7] = _mm512_loadu_si512(planes[7] + i);
-    __m512 low = _mm512_castsi512_ps(AsFloatLow(v[7]));
-    __m512 high = _mm512_castsi512_ps(AsFloatHigh(v[7]));
-    for (int j = 6; j > 0; --j) {
-      v[j] = _mm512_add_epi16(v[j + 1], _mm512_loadu_si512(planes[j] + i));
-      low = _mm512_add_ps(low, _mm512_castsi512_ps(AsFloatLow(v[j])));
-      high = _mm512_add_ps(high, _mm512_castsi512_ps(AsFloatHigh(v[j])));
+  const __m512i low_byte = _mm512_set1_epi16(0xff);
+  const EightLowBits low(planes.codes);
+  __m512i base[8];
+  for (int j = 0; j < 8; ++j) base[j] = _mm512_set1_epi16(static_cast<int16_t>(planes.codes[j].base));
+  for (uint32_t i = 0; i < count; i += 64) {
+    __m512i even[8], odd[8];  // words of tokens 0, 2, ... and 1, 3, ...
+    for (int j = 0; j < 8; ++j) {
+      const __m512i symbols = _mm512_loadu_si512(planes.symbols[j] + i);
+      const __m512i bits = low.Bytes(j, planes.low[j], i);
+      const __m512i high_even = _mm512_sllv_epi16(_mm512_and_si512(symbols, low_byte), low.shift[j]);
+      const __m512i high_odd = _mm512_sllv_epi16(_mm512_srli_epi16(symbols, 8), low.shift[j]);
+      even[j] = _mm512_add_epi16(base[j], _mm512_ternarylogic_epi32(high_even, bits, low_byte, 0xf8));
+      odd[j] = _mm512_add_epi16(base[j], _mm512_or_si512(high_odd, _mm512_srli_epi16(bits, 8)));
     }
-    const __m512i guess = _mm512_or_si512(_mm512_srli_epi32(RoundToBFloat16(_mm512_sub_ps(all, low)), 16),
-                                          RoundToBFloat16(_mm512_sub_ps(all, high)));
-    const __m512i exponent = _mm512_set1_epi16(0x7f80);
-    const __mmask32 finite = _mm512_cmpneq_epi16_mask(_mm512_and_si512(guess, exponent), exponent);
-    const __m512i zigzag = _mm512_loadu_si512(planes[0] + i);
-    const __m512i sign =
-        _mm512_sub_epi16(_mm512_setzero_si512(), _mm512_and_si512(zigzag, _mm512_set1_epi16(1)));
-    v[0] = _mm512_add_epi16(_mm512_maskz_mov_epi16(finite, guess),
-                            _mm512_xor_si512(_mm512_srli_epi16(zigzag, 1), sign));
-    TransposeWords(v);
-    for (int j = 0; j < 8; ++j) _mm512_storeu_si512(weights + 8 * (i + 4 * j), v[j]);
+    SumWeights(even, all);
+    SumWeights(odd, all);
+    TransposeRows(even);
+    TransposeRows(odd);
+    // Lane l of even[r] is token 16 l + 2 r, of odd[r] the one after.
+    for (uint32_t r = 0; r < 8; r += 2) {
+      __m512i rows[4] = {even[r], odd[r], even[r + 1], odd[r + 1]};
+      TransposeFourLanes(rows);
+      for (uint32_t l = 0; l < 4; ++l) _mm512_storeu_si512(weights + 8 * (i + 16 * l + 2 * r), rows[l]);
+    }
   }
 }
 
@@ -426,24 +499,41 @@ void Join(LaneKernel kernel, const PlaneCode& code, const uint8_t* symbols, cons
   JoinPortable(code, symbols, low, count, values);
 }
 
-void PutIds8(LaneKernel kernel, const PlaneCode* codes, const uint8_t* const symbols[8],
-             const char* const low[8], const uint8_t* lists, const uint32_t* list_of, uint32_t count,
-             uint8_t* ids) {
+void PutIds8(LaneKernel kernel, const EightPlanes& ranks, const ListBytes& lists, const uint32_t* list_of,
+             uint32_t count, uint8_t* ids) {
 #if defined(__x86_64__)
-  if (kernel == LaneKernel::kAvx512Vbmi)
-    return PutIds8Avx512(codes, symbols, low, lists, list_of, count, ids);
-  if (kernel == LaneKernel::kAvx2) return PutIds8Avx2(codes, symbols, low, lists, list_of, count, ids);
+  if (kernel == LaneKernel::kAvx512Vbmi) return PutIds8Avx512(ranks, lists, list_of, count, ids);
+  if (kernel == LaneKernel::kAvx2) return PutIds8Avx2(ranks, lists.lists, list_of, count, ids);
 #endif
-  PutIds8Portable(codes, symbols, low, lists, list_of, count, ids);
+  PutIds8Portable(ranks, lists.lists, list_of, count, ids);
 }
 
-void PutWeights8(LaneKernel kernel, const uint16_t* const planes[8], float total, uint32_t count,
+void PutWeights8(LaneKernel kernel, const EightPlanes& planes, float total, uint32_t count,
                  uint16_t* weights) {
 #if defined(__x86_64__)
-  if (kernel == LaneKernel::kAvx512Vbmi) return PutWeights8Avx512(planes, total, count, weights);
-  if (kernel == LaneKernel::kAvx2) return PutWeights8Avx2(planes, total, count, weights);
+  const bool low_bits_are_bytes =
+      std::all_of(planes.codes, planes.codes + 8, [](const PlaneCode& code) { return code.low_bits <= 8; });
+  if (kernel == LaneKernel::kAvx512Vbmi && low_bits_are_bytes)
+    return PutWeights8Avx512(planes, total, count, weights);
 #endif
-  PutWeights8Portable(planes, total, count, weights);
+  constexpr uint32_t kTogether = 64;
+  uint16_t values[8][kTogether];
+  const uint16_t* const plane_of[8] = {values[0], values[1], values[2], values[3],
+                                       values[4], values[5], values[6], values[7]};
+  for (uint32_t i = 0; i < count; i += kTogether) {
+    for (uint32_t j = 0; j < 8; ++j) {
+      const PlaneCode& code = planes.codes[j];
+      Join(kernel, code, planes.symbols[j] + i, planes.low[j] + size_t{i} / 8 * code.low_bits, kTogether,
+           values[j]);
+    }
+#if defined(__x86_64__)
+    if (kernel != LaneKernel::kPortable) {
+      SumAndPut8Avx2(plane_of, total, kTogether, weights + size_t{8} * i);
+      continue;
+    }
+#endif
+    SumAndPut8Portable(plane_of, total, kTogether, weights + size_t{8} * i);
+  }
 }
 
 }  // namespace grouter

@@ -14,15 +14,27 @@ namespace grouter {
 void Join(LaneKernel kernel, const PlaneCode& code, const uint8_t* symbols, const char* low, uint32_t count,
           uint16_t* values);
 
-// k = 8, lists of 128 bytes: ids[8 t + j] = lists[list_of[t]][rank of slot j]. symbols[j] and low[j] are
-// those of slot j, codes[j] its code with base 0 and no more than 8 bits.
-void PutIds8(LaneKernel kernel, const PlaneCode* codes, const uint8_t* const symbols[8],
-             const char* const low[8], const uint8_t* lists, const uint32_t* list_of, uint32_t count,
-             uint8_t* ids);
+// Symbols and low bits of a run's eight planes, as PlaneReader has them.
+struct EightPlanes {
+  const PlaneCode* codes;  // [8]
+  const uint8_t* symbols[8];
+  const char* low[8];
+};
 
-// k = 8, bf16: planes[7] is the last weight, planes[6..1] differences to the weight after, planes[0] the
-// zigzag difference of the first from `total` minus the others. weights[8 t + j].
-void PutWeights8(LaneKernel kernel, const uint16_t* const planes[8], float total, uint32_t count,
+// Lists of 128 ids, and the first 64 of each once more (ExpertLists).
+struct ListBytes {
+  const uint8_t* lists;
+  const uint8_t* beginnings;
+};
+
+// k = 8: ids[8 t + j] = lists[list_of[t]][rank of slot j]. A rank is its plane's value; codes have base 0,
+// and symbols and low bits make no more than 7 bits. REQUIRES: count <= kRunTokens.
+void PutIds8(LaneKernel kernel, const EightPlanes& ranks, const ListBytes& lists, const uint32_t* list_of,
+             uint32_t count, uint8_t* ids);
+
+// k = 8, bf16: plane 7 is the last weight, planes 6 to 1 differences to the weight after, plane 0 the zigzag
+// difference of the first from `total` minus the others. weights[8 t + j].
+void PutWeights8(LaneKernel kernel, const EightPlanes& planes, float total, uint32_t count,
                  uint16_t* weights);
 
 }  // namespace grouter

@@ -76,6 +76,7 @@ void ExpertLists::BuildLists() {
     uint8_t* list = lists + (i + 1) * stride_;
     for (uint16_t e : common_) list[next[kMaxLevels - 1 - level[e]]++] = static_cast<uint8_t>(e);
   }
+  for (size_t i = 0; stride_ == 128 && i < lists_.size(); i += 2) beginnings_.push_back(lists_[i]);
   list_of_.assign(tokens_.empty() ? 0 : *std::max_element(tokens_.begin(), tokens_.end()) + size_t{1}, 0);
   for (size_t i = 0; i < tokens_.size(); ++i) list_of_[tokens_[i]] = static_cast<uint32_t>(i + 1);
 }
@@ -83,8 +84,8 @@ void ExpertLists::BuildLists() {
 void ExpertLists::ListsOf(absl::Span<const uint32_t> tokens, uint32_t* lists) const {
   const uint32_t* const list_of = list_of_.data();
   const size_t known = list_of_.size();
-  const uint8_t* const bytes = this->lists();
-  const size_t stride = stride_;
+  const uint8_t* const bytes = stride_ == 128 ? beginnings() : this->lists();
+  const size_t stride = stride_ == 128 ? sizeof(Line) : stride_;
   for (size_t t = 0; t < tokens.size(); ++t) {
     const uint32_t list = tokens[t] < known ? list_of[tokens[t]] : 0;
     lists[t] = list;

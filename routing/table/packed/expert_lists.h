@@ -46,6 +46,9 @@ class ExpertLists {
   // to 64 bytes.
   uint32_t stride() const { return stride_; }
   const uint8_t* lists() const { return reinterpret_cast<const uint8_t*>(lists_.data()); }
+  // Of lists of 128: the first 64 ids of each once more, end to end. Few tokens need more, and so half as
+  // much memory is touched.
+  const uint8_t* beginnings() const { return reinterpret_cast<const uint8_t*>(beginnings_.data()); }
   // [num_experts] of all selections, > 0; after FromCounts only.
   const std::vector<double>& shares() const { return shares_; }
   // The common list, of any number of experts.
@@ -66,6 +69,7 @@ class ExpertLists {
   std::vector<uint32_t> class_sizes_;
   std::vector<uint8_t> levels_;  // [tokens_][num_experts], kept until the lists are built or encoded
   std::vector<Line> lists_;
+  std::vector<Line> beginnings_;
   std::vector<uint32_t> list_of_;
 };
 

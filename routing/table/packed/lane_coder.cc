@@ -55,7 +55,8 @@ std::vector<LaneKernel> LaneKernels() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
     kernels.push_back(LaneKernel::kAvx2);
     if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("gfni")) {
       kernels.push_back(LaneKernel::kAvx512Vbmi);
     }
   }

@@ -39,6 +39,24 @@ alignas(64) constexpr auto kSpread = [] {
   }
   return table;
 }();
+
+// Orders of 64 bytes, of one register or of two.
+struct ByteOrders {
+  std::array<uint8_t, 64> even, odd;      // every second byte of two registers
+  std::array<uint8_t, 64> first, second;  // bytes of two registers in turn
+  std::array<uint8_t, 64> tokens;         // a row's tokens from what belongs to its states
+};
+alignas(64) constexpr auto kByteOrders = [] {
+  ByteOrders orders{};
+  for (uint32_t i = 0; i < 64; ++i) {
+    orders.even[i] = static_cast<uint8_t>(2 * i);
+    orders.odd[i] = static_cast<uint8_t>(2 * i + 1);
+    orders.first[i] = static_cast<uint8_t>(i / 2 + i % 2 * 64);
+    orders.second[i] = static_cast<uint8_t>(32 + i / 2 + i % 2 * 64);
+    orders.tokens[i] = static_cast<uint8_t>(i / 2 + i % 2 * 32);
+  }
+  return orders;
+}();
 #endif
 
 }  // namespace
@@ -161,40 +179,45 @@ inline Tables Load(const SlotTable& t) {
           _mm512_load_si512(t.bias.data()),      _mm512_load_si512(t.bias.data() + 64)};
 }
 
+// The 64 states in their order, as bytes: all take their bytes from the stream at once.
 struct States {
-  __m512i even, odd;
+  __m512i low, high;
   const uint8_t* next;
 };
 inline States Load(const LaneStream& s) {
-  return {_mm512_load_si512(s.states.data()), _mm512_load_si512(s.states.data() + 32), s.next};
+  const __m512i a = _mm512_load_si512(s.states.data()), b = _mm512_load_si512(s.states.data() + 32);
+  return {_mm512_permutex2var_epi8(a, _mm512_load_si512(kByteOrders.even.data()), b),
+          _mm512_permutex2var_epi8(a, _mm512_load_si512(kByteOrders.odd.data()), b), s.next};
 }
 inline void Save(const States& states, LaneStream* s) {
-  _mm512_store_si512(s->states.data(), states.even);
-  _mm512_store_si512(s->states.data() + 32, states.odd);
+  const __m512i first = _mm512_load_si512(kByteOrders.first.data());
+  const __m512i second = _mm512_load_si512(kByteOrders.second.data());
+  _mm512_store_si512(s->states.data(), _mm512_permutex2var_epi8(states.low, first, states.high));
+  _mm512_store_si512(s->states.data() + 32, _mm512_permutex2var_epi8(states.low, second, states.high));
   s->next = states.next;
 }
 
-inline __m512i Refill(__m512i x, const uint8_t** next) {
-  const __mmask32 low = _mm512_cmplt_epu16_mask(x, _mm512_set1_epi16(kStateFloor));
-  const __m512i bytes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(*next)));
-  *next += _mm_popcnt_u32(low);
-  x = _mm512_mask_slli_epi16(x, low, x, 8);
-  return _mm512_add_epi16(x, _mm512_maskz_expand_epi16(low, bytes));
-}
-
-// Tokens 0, 2, ... are the low bytes of `even`'s words, tokens 1, 3, ... the high bytes of the slots' words.
 inline void Row(const Tables& t, States* s, uint8_t* out) {
-  const __m512i low7 = _mm512_set1_epi16(0x007f);
-  const __m512i low8 = _mm512_set1_epi16(0x00ff);
-  const __m512i slots =
-      _mm512_or_si512(_mm512_and_si512(s->even, low7), _mm512_slli_epi16(_mm512_and_si512(s->odd, low7), 8));
-  _mm512_storeu_si512(out, _mm512_permutex2var_epi8(t.symbol0, slots, t.symbol1));
-  const __m512i frequency = _mm512_permutex2var_epi8(t.frequency0, slots, t.frequency1);
-  const __m512i bias = _mm512_permutex2var_epi8(t.bias0, slots, t.bias1);
-  const __m512i even = _mm512_mullo_epi16(_mm512_and_si512(frequency, low8), _mm512_srli_epi16(s->even, 7));
-  const __m512i odd = _mm512_mullo_epi16(_mm512_srli_epi16(frequency, 8), _mm512_srli_epi16(s->odd, 7));
-  s->even = Refill(_mm512_add_epi16(even, _mm512_and_si512(bias, low8)), &s->next);
-  s->odd = Refill(_mm512_add_epi16(odd, _mm512_srli_epi16(bias, 8)), &s->next);
+  const __m512i low8 = _mm512_set1_epi16(0x00ff), high8 = _mm512_set1_epi16(static_cast<int16_t>(0xff00));
+  // A lookup takes the low seven bits of a byte.
+  const __m512i frequency = _mm512_permutex2var_epi8(t.frequency0, s->low, t.frequency1);
+  const __m512i bias = _mm512_permutex2var_epi8(t.bias0, s->low, t.bias1);
+  const __m512i symbols = _mm512_permutex2var_epi8(t.symbol0, s->low, t.symbol1);
+  _mm512_storeu_si512(out, _mm512_permutexvar_epi8(_mm512_load_si512(kByteOrders.tokens.data()), symbols));
+  // States of even bytes and of odd ones, without their low seven bits, as words.
+  const __m512i even7 = _mm512_shldi_epi16(_mm512_and_si512(s->high, low8), _mm512_slli_epi16(s->low, 8), 1);
+  const __m512i odd7 = _mm512_shldi_epi16(_mm512_srli_epi16(s->high, 8), s->low, 1);
+  const __m512i even = _mm512_add_epi16(_mm512_mullo_epi16(_mm512_and_si512(frequency, low8), even7),
+                                        _mm512_and_si512(bias, low8));
+  const __m512i odd =
+      _mm512_add_epi16(_mm512_mullo_epi16(_mm512_srli_epi16(frequency, 8), odd7), _mm512_srli_epi16(bias, 8));
+  // a | (b & mask): 0xf8.
+  const __m512i high = _mm512_ternarylogic_epi32(_mm512_srli_epi16(even, 8), odd, high8, 0xf8);
+  const __m512i low = _mm512_ternarylogic_epi32(_mm512_slli_epi16(odd, 8), even, low8, 0xf8);
+  const __mmask64 takes = _mm512_testn_epi8_mask(high, high);
+  s->low = _mm512_mask_expand_epi8(low, takes, _mm512_loadu_si512(s->next));
+  s->high = _mm512_mask_mov_epi8(high, takes, low);
+  s->next += _mm_popcnt_u64(takes);
 }
 
 void DecodeRowsAvx512(const SlotTable& table, uint32_t rows, LaneStream* stream, uint8_t* out) {

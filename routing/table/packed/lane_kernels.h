@@ -13,7 +13,7 @@
 // A pragma from tokens: its string may not be put together from several.
 #define GROUTER_PRAGMA(tokens) _Pragma(#tokens)
 #define GROUTER_AVX2_FEATURES "avx2,popcnt"
-#define GROUTER_AVX512_FEATURES "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx512dq,popcnt,bmi2"
+#define GROUTER_AVX512_FEATURES "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx512dq,gfni,popcnt,bmi2"
 #if defined(__clang__)
 #define GROUTER_BEGIN_TARGET(features) \
   GROUTER_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))

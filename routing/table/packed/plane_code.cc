@@ -77,6 +77,14 @@ uint8_t PlaneCode::SymbolOf(uint16_t value) const {
   return symbol < coded && frequency[symbol] > 0 ? symbol : escape();
 }
 
+uint16_t PlaneCode::ValueAt(const uint8_t* symbols, const char* low, uint32_t i) const {
+  uint32_t value = symbols[i];
+  low += size_t{8} * low_bits * (i / 64) + i % 64 / 8;
+  for (uint32_t bit = 0; bit < low_bits; ++bit)
+    value = 2 * value + (static_cast<uint8_t>(low[8 * bit]) >> (i % 8) & 1);
+  return static_cast<uint16_t>(base + value);
+}
+
 double PlaneCodeBits(const PlaneCode& code, absl::Span<const uint32_t> histogram) {
   double bits = 0;
   for (uint32_t v = 0; v < 65536; ++v) {

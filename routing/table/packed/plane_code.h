@@ -28,6 +28,9 @@ struct PlaneCode {
   uint8_t escape() const { return num_symbols - 1; }
   // The symbol of a value; the escape's where it has none. REQUIRES: has_escape, or the value has one.
   uint8_t SymbolOf(uint16_t value) const;
+  // Of token i of a run, from the run's symbols and low bits (a u64 of each 64 tokens for each bit, the
+  // highest first).
+  uint16_t ValueAt(const uint8_t* symbols, const char* low, uint32_t i) const;
 };
 
 // The cheapest code for a histogram of 65,536 counts. With `domain` > 0 every value below it gets a symbol

@@ -10,6 +10,8 @@
 namespace grouter {
 namespace {
 
+constexpr size_t kLineBytes = 64;  // of the cache
+
 void JoinAny(const PlaneCode& code, const uint8_t* symbols, const char* low, uint32_t count,
              uint16_t* values) {
   for (uint32_t i = 0; i < count; ++i)
@@ -102,7 +104,16 @@ void PlaneReader::NextListed() {
   if (listed_position_ < position_) ok_ = false;
 }
 
-void PlaneReader::ReadRun(uint32_t count, LaneKernel kernel, PlaneReader* other) {
+// The processor does not foresee these stretches: each plane has a short one, and they are read side by side.
+void PlaneReader::AskForLow(uint32_t plane) const {
+  const char* const begin = low(plane);
+  const char* const end =
+      plane + 1 < num_planes() ? low(plane + 1) : low_.data() + std::min<uint64_t>(next_low_, low_.size());
+  for (const char* line = begin; line < end; line += kLineBytes) __builtin_prefetch(line);
+}
+
+void PlaneReader::ReadRun(uint32_t count, LaneKernel kernel, PlaneReader* other,
+                          absl::FunctionRef<void(uint32_t plane)> before) {
   for (PlaneReader* reader : {this, other}) {
     if (reader == nullptr) continue;
     reader->count_ = count;
@@ -115,6 +126,9 @@ void PlaneReader::ReadRun(uint32_t count, LaneKernel kernel, PlaneReader* other)
   for (uint32_t p = 0; p < std::max(num_planes(), others); ++p) {
     uint8_t* mine = p < num_planes() ? &symbols_[size_t{p} * kRunTokens] : nullptr;
     uint8_t* theirs = p < others ? &other->symbols_[size_t{p} * kRunTokens] : nullptr;
+    before(p);
+    if (mine != nullptr) AskForLow(p);
+    if (theirs != nullptr) other->AskForLow(p);
     if (mine != nullptr && theirs != nullptr) {
       DecodeLanePair(tables_.slots[p], &stream_, mine, other->tables_.slots[p], &other->stream_, theirs,
                      count, kernel);
@@ -126,13 +140,9 @@ void PlaneReader::ReadRun(uint32_t count, LaneKernel kernel, PlaneReader* other)
   }
 }
 
-void PlaneReader::Values(uint32_t plane, LaneKernel kernel, uint16_t* values) {
+template <typename Use>
+void PlaneReader::ReadListed(uint32_t plane, const Use& use) {
   const PlaneCode& code = tables_.codes[plane];
-  if (count_ % 64 == 0) {
-    Join(kernel, code, symbols(plane), low(plane), count_, values);
-  } else {
-    JoinAny(code, symbols(plane), low(plane), count_, values);
-  }
   const uint64_t end = position_ + count_;
   while (listed_position_ < end) {
     const uint64_t i = listed_position_ - position_;
@@ -140,13 +150,41 @@ void PlaneReader::Values(uint32_t plane, LaneKernel kernel, uint16_t* values) {
       ok_ = false;
       break;
     }
-    values[i] = listed_value_;
+    use(static_cast<uint32_t>(i), listed_value_);
     const uint64_t before = listed_position_;
     NextListed();
     if (listed_position_ <= before) ok_ = false;
     if (!ok_) break;
   }
   position_ = end;
+}
+
+void PlaneReader::Values(uint32_t plane, LaneKernel kernel, uint16_t* values) {
+  const PlaneCode& code = tables_.codes[plane];
+  if (count_ % 64 == 0) {
+    Join(kernel, code, symbols(plane), low(plane), count_, values);
+  } else {
+    JoinAny(code, symbols(plane), low(plane), count_, values);
+  }
+  ReadListed(plane, [values](uint32_t token, uint16_t value) { values[token] = value; });
+}
+
+absl::Span<ListedValue> PlaneReader::SkipRun() {
+  listed_of_run_.clear();
+  for (uint32_t p = 0; p < num_planes(); ++p) {
+    ReadListed(p, [&](uint32_t token, uint16_t value) { listed_of_run_.push_back({p, token, value}); });
+  }
+  return absl::MakeSpan(listed_of_run_);
+}
+
+EightPlanes PlaneReader::AllEight() const {
+  EightPlanes planes;
+  planes.codes = tables_.codes.data();
+  for (uint32_t p = 0; p < 8; ++p) {
+    planes.symbols[p] = symbols(p);
+    planes.low[p] = low(p);
+  }
+  return planes;
 }
 
 }  // namespace grouter

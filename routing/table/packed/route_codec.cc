@@ -50,6 +50,11 @@ uint16_t CheapestPlace(const PlaneCode& code) {
   return static_cast<uint16_t>(code.base + ((best - code.frequency.begin()) << code.low_bits));
 }
 
+// Memory that is written soon.
+void AskFor(const char* bytes, size_t size) {
+  for (size_t i = 0; i < size; i += 64) __builtin_prefetch(bytes + i, 1);
+}
+
 bool FastIds(const GroupCode& group, const TableHeader& h) {
   if (h.k != 8 || h.per_token_k || group.ids_by_pairs || !group.order.empty() || group.lists.stride() != 128)
     return false;
@@ -376,6 +381,7 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
   const absl::string_view class_view(reinterpret_cast<const char*>(classes.data()), classes.size());
 
   const bool has_weights = h.weight_type != WeightType::kNone;
+  const bool fast_weights = has_weights && !some_unused && group.weights.IsFast();
   PlaneReader ids = parts.Ids(group, num_tokens);
   PlaneReader weights = parts.Weights(group, num_tokens);
   const uint32_t slots = group.ids_by_pairs ? 0 : h.k;
@@ -384,20 +390,21 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
   std::array<const uint16_t*, kMaxK> planes;
   for (uint32_t begin = 0; begin < num_tokens; begin += kRunTokens) {
     const uint32_t count = std::min(kRunTokens, num_tokens - begin);
-    // Lists are asked for first: they arrive from memory while the run's symbols are decoded.
-    if (slots > 0 && !tokens.empty()) group.lists.ListsOf(tokens.subspan(begin, count), list_of_.data());
-    ids.ReadRun(count, kernel_, has_weights ? &weights : nullptr);
+    // Some lists are asked for before each plane: they arrive from memory while symbols are decoded.
+    const uint32_t asked = (count + slots - 1) / std::max(1u, slots);
+    ids.ReadRun(count, kernel_, has_weights ? &weights : nullptr, [&](uint32_t plane) {
+      const uint32_t first = plane * asked;
+      const uint32_t here = first < count ? std::min(asked, count - first) : 0;
+      if (fast_ids) AskFor(record + size_t{begin + first} * 8, size_t{here} * 8);
+      if (fast_weights) AskFor(record + layout.weights + size_t{begin + first} * 16, size_t{here} * 16);
+      if (plane >= slots || tokens.empty() || first >= count) return;
+      group.lists.ListsOf(tokens.subspan(begin + first, std::min(asked, count - first)), &list_of_[first]);
+    });
     const bool fast = fast_ids && count % 64 == 0 && !has_missing;
     if (fast) {
-      const uint8_t* symbols[8];
-      const char* low[8];
-      for (uint32_t p = 0; p < 8; ++p) {
-        symbols[p] = ids.symbols(p);
-        low[p] = ids.low(p);
-        ids.Skip(p);
-      }
-      PutIds8(kernel_, group.planes.codes.data(), symbols, low, group.lists.lists(), list_of_.data(), count,
-              reinterpret_cast<uint8_t*>(record) + size_t{begin} * 8);
+      PutIds8(kernel_, ids.AllEight(), {group.lists.lists(), group.lists.beginnings()}, list_of_.data(),
+              count, reinterpret_cast<uint8_t*>(record) + size_t{begin} * 8);
+      ids.SkipRun();  // lists nothing
     } else {
       for (uint32_t p = 0; p < ids.num_planes(); ++p)
         ids.Values(p, kernel_, &values_[size_t{p} * kRunTokens]);
@@ -416,12 +423,16 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
       }
     }
     if (!has_weights) continue;
+    char* const run_weights = record + layout.weights + size_t{begin} * weight_stride;
+    if (fast_weights && count % 64 == 0) {
+      group.weights.ReadWeights(&weights, count, kernel_, run_weights);
+      continue;
+    }
     for (uint32_t p = 0; p < h.k; ++p) {
       weights.Values(p, kernel_, &values_[size_t{p} * kRunTokens]);
       planes[p] = &values_[size_t{p} * kRunTokens];
     }
-    group.weights.Weights(planes.data(), count, some_unused ? &used[begin] : nullptr, kernel_,
-                          record + layout.weights + size_t{begin} * weight_stride);
+    group.weights.Weights(planes.data(), count, some_unused ? &used[begin] : nullptr, run_weights);
   }
   if (has_weights) group.weights.PutLowHalves(parts.halves, record + layout.weights);
   const bool pairs_end_well =

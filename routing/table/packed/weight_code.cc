@@ -153,12 +153,28 @@ bool WeightCode::IsFast() const {
   return true;
 }
 
-void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
-                         LaneKernel kernel, char* weights) const {
-  if (num_topk == nullptr && count % 64 == 0 && IsFast()) {
-    PutWeights8(kernel, planes, total_, count, reinterpret_cast<uint16_t*>(weights));
-    return;
+void WeightCode::ReadWeights(PlaneReader* reader, uint32_t count, LaneKernel kernel, char* weights) const {
+  const EightPlanes planes = reader->AllEight();
+  PutWeights8(kernel, planes, total_, count, reinterpret_cast<uint16_t*>(weights));
+  // The few tokens with a listed value are made again, one by one.
+  const absl::Span<ListedValue> listed = reader->SkipRun();
+  std::sort(listed.begin(), listed.end(),
+            [](const ListedValue& a, const ListedValue& b) { return a.token < b.token; });
+  for (size_t i = 0; i < listed.size();) {
+    const uint32_t token = listed[i].token;
+    uint16_t values[8];
+    const uint16_t* plane_of[8];
+    for (uint32_t p = 0; p < 8; ++p) {
+      values[p] = planes.codes[p].ValueAt(planes.symbols[p], planes.low[p], token);
+      plane_of[p] = &values[p];
+    }
+    for (; i < listed.size() && listed[i].token == token; ++i) values[listed[i].plane] = listed[i].value;
+    Weights(plane_of, 1, nullptr, weights + size_t{16} * token);
   }
+}
+
+void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
+                         char* weights) const {
   const size_t width = WeightBytes(type_);
   std::array<uint16_t, kMaxSlots> codes = {};
   for (uint32_t t = 0; t < count; ++t) {

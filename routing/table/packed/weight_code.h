@@ -44,13 +44,16 @@ class WeightCode {
   uint64_t LowHalfBytes(uint64_t num_tokens) const;
   // Weights of `count` tokens from the planes' values. num_topk[t] is k_t; null: all k. `weights` points to
   // the first token's weights and was zeroed; lower halves are filled in by PutLowHalves.
-  void Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk, LaneKernel kernel,
-               char* weights) const;
+  void Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk, char* weights) const;
+  // Whether ReadWeights can: eight bf16 weights coded as they usually are.
+  bool IsFast() const;
+  // Weights of the reader's run of count tokens with all k. Nothing needs to be zeroed. REQUIRES: IsFast(),
+  // count % 64 == 0.
+  void ReadWeights(PlaneReader* reader, uint32_t count, LaneKernel kernel, char* weights) const;
   void PutLowHalves(absl::string_view halves, char* weights) const;
 
  private:
   friend class WeightLearner;
-  bool IsFast() const;
   uint16_t CodeAt(absl::string_view plane, size_t i) const;
   uint16_t BitsOf(uint16_t code) const {
     return levels_.empty() ? code : code < levels_.size() ? levels_[code] : 0;

@@ -272,7 +272,6 @@ double Rate(const Records& r, const Work& work) {
 double AssemblyRate(const Records& r, LaneKernel kernel, char* out) {
   const GroupCode& group = r.codec->group(0);
   std::vector<uint32_t> lists(kRunTokens);
-  std::vector<uint16_t> values(8 * kRunTokens);
   uint64_t tokens = 0;
   double seconds = 0;
   for (uint64_t s = 0; s < r.payloads.size(); ++s) {
@@ -284,24 +283,15 @@ double AssemblyRate(const Records& r, LaneKernel kernel, char* out) {
       ids.ReadRun(std::min(kRunTokens, length - begin), kernel, &weights);
       id_runs.push_back(ids);
       weight_runs.push_back(weights);
-      for (uint32_t p = 0; p < 8; ++p) weights.Values(p, kernel, values.data());
+      weights.SkipRun();
     }
     const double begin = CpuSeconds();
     for (uint32_t run = 0; run < id_runs.size(); ++run) {
       const uint32_t first = run * kRunTokens, count = std::min(kRunTokens, length - first);
       group.lists.ListsOf(absl::MakeConstSpan(r.tokens[s].tokens).subspan(first, count), lists.data());
-      const uint8_t* symbols[8];
-      const char* low[8];
-      const uint16_t* planes[8];
-      for (uint32_t p = 0; p < 8; ++p) {
-        symbols[p] = id_runs[run].symbols(p);
-        low[p] = id_runs[run].low(p);
-        planes[p] = &values[p * kRunTokens];
-        weight_runs[run].Values(p, kernel, &values[p * kRunTokens]);
-      }
-      PutIds8(kernel, group.planes.codes.data(), symbols, low, group.lists.lists(), lists.data(), count,
-              reinterpret_cast<uint8_t*>(out) + 8 * first);
-      group.weights.Weights(planes, count, nullptr, kernel, out + r.layouts[s].weights + 16 * first);
+      PutIds8(kernel, id_runs[run].AllEight(), {group.lists.lists(), group.lists.beginnings()}, lists.data(),
+              count, reinterpret_cast<uint8_t*>(out) + 8 * first);
+      group.weights.ReadWeights(&weight_runs[run], count, kernel, out + r.layouts[s].weights + 16 * first);
     }
     seconds += CpuSeconds() - begin;
     tokens += length;

@@ -65,6 +65,30 @@ TEST(PlaneValues, ComeBackForAnyLengthWithEveryKernel) {
   }
 }
 
+TEST(PlaneValues, AreThoseOfSymbolsAndLowBitsAndTheListOfASkippedRun) {
+  Random random(2);
+  const uint32_t tokens = 6 * kRunTokens;
+  const Planes p = RandomPlanes(tokens, 3, &random);
+  const CodedPlanes coded = EncodePlanes(p.codes, p.values, tokens);
+  ASSERT_FALSE(coded.listed.empty());
+  const PlaneTables tables(p.codes);
+  PlaneReader reader(tables, coded.stream, coded.stream, coded.low, coded.listed, tokens);
+  for (uint32_t begin = 0; begin < tokens; begin += kRunTokens) {
+    std::vector<uint32_t> asked;
+    reader.ReadRun(kRunTokens, BestLaneKernel(), nullptr, [&](uint32_t plane) { asked.push_back(plane); });
+    EXPECT_EQ(asked, (std::vector<uint32_t>{0, 1, 2}));
+    std::vector<std::vector<uint16_t>> values(3);
+    for (uint32_t i = 0; i < 3; ++i) {
+      for (uint32_t t = 0; t < kRunTokens; ++t)
+        values[i].push_back(p.codes[i].ValueAt(reader.symbols(i), reader.low(i), t));
+    }
+    for (const ListedValue& one : reader.SkipRun()) values[one.plane][one.token] = one.value;
+    for (uint32_t i = 0; i < 3; ++i)
+      EXPECT_TRUE(std::equal(values[i].begin(), values[i].end(), &p.values[i * tokens + begin]));
+  }
+  EXPECT_TRUE(reader.EndsWell());
+}
+
 TEST(PlaneValues, DamageIsNoticedAtTheEndOrGivesOtherValues) {
   Random random(2);
   const Planes p = RandomPlanes(6000, 3, &random);

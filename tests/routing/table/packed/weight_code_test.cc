@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gtest/gtest.h"
+#include "routing/table/packed/plane_values.h"
 #include "routing/table/weights.h"
 #include "tests/testing/tables/random_table.h"
 
@@ -21,7 +22,7 @@ WeightCode Learn(const RandomTableOptions& o) {
 }
 
 // Straight from values to weights, without the planes' bytes.
-std::string Through(const WeightCode& code, const RouteView& view, LaneKernel kernel) {
+std::string Through(const WeightCode& code, const RouteView& view) {
   std::vector<uint16_t> values;
   code.Values(view, &values);
   std::vector<const uint16_t*> planes;
@@ -33,7 +34,7 @@ std::string Through(const WeightCode& code, const RouteView& view, LaneKernel ke
     all = all && used[t] == view.k;
   }
   std::string weights(view.weights.size(), 0);
-  code.Weights(planes.data(), view.num_tokens, all ? nullptr : used.data(), kernel, &weights[0]);
+  code.Weights(planes.data(), view.num_tokens, all ? nullptr : used.data(), &weights[0]);
   code.PutLowHalves(code.LowHalves(view), &weights[0]);
   return weights;
 }
@@ -55,8 +56,7 @@ TEST(WeightCode, WeightsOfEveryTypeComeBack) {
         const auto code = WeightCode::Decode(type, k, &in);
         ASSERT_TRUE(code.ok()) << code.status();
         const RouteBuffer routes = RandomRoutes(o, 0, 0);
-        for (LaneKernel kernel : LaneKernels())
-          EXPECT_EQ(Through(*code, routes.view(), kernel), routes.view().weights);
+        EXPECT_EQ(Through(*code, routes.view()), routes.view().weights);
       }
     }
   }
@@ -94,8 +94,55 @@ TEST(WeightCode, TheLargestOfWeightsThatSumToOneCostsLittle) {
   std::vector<uint32_t> histogram(65536);
   for (uint32_t t = 0; t < 4096; ++t) ++histogram[values[t]];
   EXPECT_LT(PlaneCodeBits(code.planes().codes[0], histogram) / 4096, 2.5);
-  for (LaneKernel kernel : LaneKernels())
-    EXPECT_EQ(Through(code, routes.view(), kernel), routes.view().weights);
+  EXPECT_EQ(Through(code, routes.view()), routes.view().weights);
+}
+
+TEST(WeightCode, UsualWeightsComeFromSymbolsWithEveryKernelRareOnesIncluded) {
+  RandomTableOptions o;
+  o.header.num_experts = 8;
+  o.header.k = 8;
+  o.header.weight_type = WeightType::kBFloat16;
+  const uint32_t tokens = 2048;
+  RouteBuffer routes = SoftmaxRoutes(o.header, tokens);
+  for (uint32_t t = 5; t < tokens; t += 97) routes.SetWeight(t, t % 8, t % 2 == 0 ? 1e-20f : 3000.0f);
+  ByteWriter bytes;
+  bytes.Put<uint8_t>(0);
+  bytes.Put<float>(1);
+  bytes.PutArray<uint16_t>(std::vector<uint16_t>());
+  for (uint32_t p = 0; p < 8; ++p) {
+    bytes.Put<uint8_t>(static_cast<uint8_t>(p == 0   ? WeightStep::kRest
+                                            : p == 7 ? WeightStep::kDirect
+                                                     : WeightStep::kDifference));
+    PlaneCode plane;
+    plane.base = p == 7 ? 0x3c00 : 0;
+    plane.low_bits = 4;
+    plane.num_symbols = 17;
+    plane.has_escape = true;
+    std::fill_n(plane.frequency.begin(), 17, static_cast<uint8_t>(7));
+    plane.frequency[16] = 16;
+    EncodePlaneCode(plane, &bytes);
+  }
+  ByteReader in(bytes.bytes());
+  const WeightCode code = *WeightCode::Decode(WeightType::kBFloat16, 8, &in);
+  ASSERT_TRUE(code.IsFast());
+  std::vector<uint16_t> values;
+  code.Values(routes.view(), &values);
+  const CodedPlanes coded = EncodePlanes(code.planes().codes, values, tokens);
+  ASSERT_FALSE(coded.listed.empty());
+  const std::string memory = coded.stream + coded.low + coded.listed;
+  const absl::string_view view(memory);
+  for (LaneKernel kernel : LaneKernels()) {
+    PlaneReader reader(code.planes(), view.substr(0, coded.stream.size()), view,
+                       view.substr(coded.stream.size(), coded.low.size()),
+                       view.substr(coded.stream.size() + coded.low.size()), tokens);
+    std::string weights(size_t{16} * tokens, 7);
+    for (uint32_t begin = 0; begin < tokens; begin += kRunTokens) {
+      reader.ReadRun(kRunTokens, kernel, nullptr);
+      code.ReadWeights(&reader, kRunTokens, kernel, &weights[size_t{16} * begin]);
+    }
+    EXPECT_TRUE(reader.EndsWell());
+    EXPECT_EQ(weights, routes.view().weights) << static_cast<int>(kernel);
+  }
 }
 
 TEST(WeightCode, RefusesDamagedBytes) {
