@@ -108,6 +108,12 @@ absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<st
   return manifest.content_digest;
 }
 
+absl::Status KeepSampleIndex(const std::string& from, const std::string& to, FileSystem& files) {
+  const std::string there = JoinPath(from, kSampleIndexName), here = JoinPath(to, kSampleIndexName);
+  if (!files.Exists(there) || files.Exists(here)) return absl::OkStatus();
+  return files.Link(there, here);
+}
+
 absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const std::string& output,
                                    const std::vector<std::string>& provenance, FileSystem& files,
                                    const AssembleProgress& progress) {
@@ -130,7 +136,10 @@ absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const
       GROUTER_RETURN_IF_ERROR(files.Link(JoinPath(input, name), to));
     }
   }
-  return FinishTable(output, provenance, files, progress);
+  GROUTER_ASSIGN_OR_RETURN(const Digest digest, FinishTable(output, provenance, files, progress));
+  // Only now: shards of one table name one sample index.
+  for (const std::string& input : inputs) GROUTER_RETURN_IF_ERROR(KeepSampleIndex(input, output, files));
+  return digest;
 }
 
 }  // namespace grouter

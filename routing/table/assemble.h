@@ -23,8 +23,16 @@ absl::StatusOr<Digest> FinishTable(const std::string& path, const std::vector<st
                                    FileSystem& files = FileSystem::Local(),
                                    const AssembleProgress& progress = {});
 
+// The sample index that a table made without one has beside its shards.
+constexpr char kSampleIndexName[] = "sample_index";
+
+// Links (or copies) the sample index in table folder `from`, where one lies there, into `to`, unless there is
+// one already.
+absl::Status KeepSampleIndex(const std::string& from, const std::string& to, FileSystem& files);
+
 // Links (or, across file systems, copies) the shards of `inputs`, folders with or without a manifest, into
-// folder `output`, then FinishTable. The inputs stay as they are.
+// folder `output`, then FinishTable; then their sample index, where one has it beside its shards. The inputs
+// stay as they are.
 absl::StatusOr<Digest> MergeTables(const std::vector<std::string>& inputs, const std::string& output,
                                    const std::vector<std::string>& provenance = {},
                                    FileSystem& files = FileSystem::Local(),

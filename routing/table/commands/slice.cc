@@ -42,7 +42,7 @@ absl::StatusOr<Digest> SliceTable(const RoutingTable& table, const SliceOptions&
   build.header.sample_index_digest = Digest();
   GROUTER_RETURN_IF_ERROR(files.MakeFolders(o.output));
   GROUTER_ASSIGN_OR_RETURN(build.index, SampleIndex::FromLengths(lengths, splits));
-  GROUTER_RETURN_IF_ERROR(build.index->Save(JoinPath(o.output, "sample_index"), files));
+  GROUTER_RETURN_IF_ERROR(build.index->Save(JoinPath(o.output, kSampleIndexName), files));
   GROUTER_ASSIGN_OR_RETURN(const std::unique_ptr<TableBuilder> builder, TableBuilder::Create(build, files));
   std::vector<RouteView> views(groups);
   for (uint64_t s = 0; s < samples; ++s) {

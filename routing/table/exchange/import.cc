@@ -178,7 +178,7 @@ absl::StatusOr<ImportReport> ImportTable(const ImportOptions& o, FileSystem& fil
   build.index = o.index;
   if (build.index == nullptr) {
     GROUTER_ASSIGN_OR_RETURN(build.index, SampleIndex::FromLengths(lengths, {}));
-    GROUTER_RETURN_IF_ERROR(build.index->Save(JoinPath(o.output, "sample_index"), files));
+    GROUTER_RETURN_IF_ERROR(build.index->Save(JoinPath(o.output, kSampleIndexName), files));
   }
   GROUTER_RETURN_IF_ERROR(CheckLengths(*build.index, lengths));
   TableHeader& h = build.header;

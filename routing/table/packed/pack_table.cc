@@ -230,6 +230,7 @@ absl::StatusOr<PackReport> PackTable(const std::string& path, const PackOptions&
     return Error(absl::StatusCode::kDataLoss, "the packed table has another digest", o.output,
                  "empty the folder and run again");
   }
+  GROUTER_RETURN_IF_ERROR(KeepSampleIndex(path, o.output, files));
   return report;
 }
 
@@ -273,6 +274,7 @@ absl::StatusOr<Digest> UnpackTable(const std::string& path, const std::string& o
     return Error(absl::StatusCode::kDataLoss, "the plain table has another digest", output,
                  "empty the folder and run again");
   }
+  GROUTER_RETURN_IF_ERROR(KeepSampleIndex(path, output, files));
   return digest;
 }
 

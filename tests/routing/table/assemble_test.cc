@@ -97,6 +97,24 @@ TEST(Assemble, MergingTwiceChangesNothing) {
   EXPECT_EQ(*MergeTables({"a"}, "m", {}, files), first);
 }
 
+TEST(Assemble, TheSampleIndexBesideTheShardsComesAlong) {
+  MemoryFiles files;
+  const RandomTableOptions o = FiveSamples();
+  ASSERT_TRUE(WriteRandomShard(o, RandomIndex(o), 0, 3, "a", files).ok());
+  ASSERT_TRUE(WriteRandomShard(o, RandomIndex(o), 3, 2, "b", files).ok());
+  files.Put("b/sample_index", "the index");
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(MergeTables({"a", "b"}, "m", {}, files).ok());
+    EXPECT_EQ(files.Get("m/sample_index"), "the index");
+  }
+  // A merge that fails leaves none.
+  RandomTableOptions other = o;
+  other.header.router_digest = Sha256("another");
+  ASSERT_TRUE(WriteRandomShard(other, RandomIndex(o), 0, 3, "c", files).ok());
+  EXPECT_FALSE(MergeTables({"b", "c"}, "n", {}, files).ok());
+  EXPECT_FALSE(files.Exists("n/sample_index"));
+}
+
 TEST(Assemble, AMergeKilledAtAnyWriteGoesOnToTheSameTable) {
   const RandomTableOptions o = FiveSamples();
   uint64_t calls = 0;

@@ -27,6 +27,7 @@ TEST(PackTable, ThereAndBackGivesTheSameDigestAndFilesForAnyShape) {
     SCOPED_TRACE(round);
     MemoryFiles files;
     const auto table = MakeRandomTable(RandomShape(&random), "t", files);
+    files.Put("t/sample_index", "beside the shards");
     PackOptions options;
     options.output = "p";
     options.sample_classes = round % 2 == 0;
