@@ -103,6 +103,7 @@ __attribute__((target("avx512f,avx512bw"), no_sanitize("address"))) void HashBlo
   __m512i state[8], w[16];
   for (int i = 0; i < 8; ++i) state[i] = _mm512_loadu_si512(states[i]);
   for (uint64_t block = 0; block < num_blocks; ++block) {
+#pragma GCC unroll 16
     for (int lane = 0; lane < kLanes; ++lane) {
       w[lane] = _mm512_shuffle_epi8(_mm512_loadu_si512(blocks[lane] + 64 * block), swap);
     }
@@ -112,8 +113,10 @@ __attribute__((target("avx512f,avx512bw"), no_sanitize("address"))) void HashBlo
     for (int r = 0; r < 64; r += 16) {
       const uint32_t* k = kRound + r;
       if (r != 0) {
+#pragma GCC unroll 16
         for (int i = 0; i < 16; ++i) Schedule(w, i);
       }
+#pragma GCC unroll 2
       for (int i = 0; i < 16; i += 8) {
         Round(a, b, c, d, e, f, g, h, w[i], k[i]);
         Round(h, a, b, c, d, e, f, g, w[i + 1], k[i + 1]);
