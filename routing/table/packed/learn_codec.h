@@ -25,6 +25,8 @@ class RecordSource {
   virtual absl::StatusOr<RouteView> Routes(uint64_t sample, uint32_t layer_group) = 0;
   // Empty without tokens.
   virtual absl::StatusOr<absl::Span<const uint32_t>> Tokens(uint64_t sample) = 0;
+  // The same routes for one more thread, valid while this source is; null: no other thread may read them.
+  virtual std::unique_ptr<RecordSource> Another() const { return nullptr; }
 };
 
 struct LearnOptions {
@@ -32,10 +34,13 @@ struct LearnOptions {
   bool sample_classes =
       false;  // expert lists of up to 256 experts are sorted for each record; smaller, slower
   uint64_t sampled_tokens = uint64_t{1} << 20;  // of a layer group, for the frequencies of symbols
-  std::function<void(uint64_t done, uint64_t total)> progress;  // records; may be empty
+  uint32_t num_threads = 0;                     // 0: as many as there are cores. The code is the same.
+  std::function<void(uint64_t done, uint64_t total)>
+      progress;  // records, on the caller's thread; may be empty
 };
 
-// Memory: kMaxListBytes of lists, four times that of counts. Errors are the source's.
+// Memory: kMaxListBytes of lists; counts of four times that, more threads sharing twice as much. Errors are
+// the source's, of the first sample that has one.
 absl::StatusOr<std::shared_ptr<const RouteCodec>> LearnCodec(const LearnOptions& options,
                                                              RecordSource* source);
 

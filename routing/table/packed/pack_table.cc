@@ -84,6 +84,9 @@ class ShardSource : public RecordSource {
     }
     return absl::Span<const uint32_t>(sample_tokens_.tokens);
   }
+  std::unique_ptr<RecordSource> Another() const override {
+    return std::make_unique<ShardSource>(shard_, header_, tokens_, rounding_);
+  }
 
  private:
   const Shard& shard_;
@@ -198,6 +201,7 @@ absl::StatusOr<PackReport> PackTable(const std::string& path, const PackOptions&
       LearnOptions learn;
       learn.dataset_digest = dataset;
       learn.sample_classes = o.sample_classes;
+      learn.num_threads = o.num_threads;
       learn.progress = [&](uint64_t done, uint64_t) {
         if (o.progress) o.progress(2 * before + done, 2 * records);
       };

@@ -20,7 +20,7 @@ struct PackOptions {
   // 0: lossless. Else weights are rounded so that none changes by more than this part of it, and the result
   // is another table that names this one as its parent.
   double max_weight_error = 0;
-  uint32_t num_threads = 0;  // that code records; 0: as many as there are cores. The files are the same.
+  uint32_t num_threads = 0;  // that learn and code; 0: as many as there are cores. The files are the same.
   std::function<void(uint64_t done, uint64_t total)> progress;  // records, each read twice; may be empty
 };
 

@@ -65,6 +65,13 @@ void PairCounts::Add(const RouteView& record) {
   }
 }
 
+void PairCounts::Merge(const PairCounts& other) {
+  num_selections_ += other.num_selections_;
+  for (size_t i = 0; i < slot_.size(); ++i) slot_[i] += other.slot_[i];
+  for (size_t i = 0; i < together_.size(); ++i) together_[i] += other.together_[i];
+  for (size_t i = 0; i < follows_.size(); ++i) follows_[i] += other.follows_[i];
+}
+
 PairModel PairModel::FromCounts(const PairCounts& counts) {
   PairModel model;
   const uint32_t n = counts.num_experts_;

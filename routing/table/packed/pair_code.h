@@ -27,6 +27,8 @@ class PairCounts {
  public:
   PairCounts(uint32_t num_experts, uint32_t k);
   void Add(const RouteView& record);
+  // What `other` counted, too. REQUIRES: the same shape.
+  void Merge(const PairCounts& other);
   uint64_t num_selections() const { return num_selections_; }
 
  private:

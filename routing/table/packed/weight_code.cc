@@ -34,6 +34,13 @@ uint16_t Zigzag(uint16_t difference) {
 }
 uint16_t Unzigzag(uint16_t value) { return static_cast<uint16_t>(value >> 1 ^ (value & 1 ? 0xffff : 0)); }
 
+constexpr double kUnits = 1 << 24;
+
+int64_t InUnits(float weight) {
+  constexpr float kMost = 1e11f;  // means that large are not used
+  return weight > -kMost && weight < kMost ? static_cast<int64_t>(std::nearbyint(weight * kUnits)) : 0;
+}
+
 uint16_t CheapestValue(const PlaneCode& code) {
   const uint32_t coded = code.num_symbols - (code.has_escape ? 1 : 0);
   const auto* best = std::max_element(code.frequency.begin(), code.frequency.begin() + std::max(1u, coded));
@@ -208,7 +215,8 @@ void WeightLearner::See(const RouteView& record) {
       code_.low_halves_ = code_.low_halves_ || record.weights[4 * i] != 0 || record.weights[4 * i + 1] != 0;
     }
     if (used != code_.k_ || used == 0 || t % 16 != 0) continue;
-    for (uint32_t j = 0; j < used; ++j) sum_ += WeightAt(record.weights, code_.type_, size_t{t} * used + j);
+    for (uint32_t j = 0; j < used; ++j)
+      sum_ += InUnits(WeightAt(record.weights, code_.type_, size_t{t} * used + j));
     ++num_sums_;
   }
 }
@@ -222,7 +230,7 @@ void WeightLearner::EndSeeing() {
   const bool sparse = !levels.empty() && 3 * levels.size() < uint32_t{levels.back()} - levels.front();
   if (sparse && levels.size() <= kMaxLevels16) code_.levels_ = std::move(levels);
   if (num_sums_ > 0) {
-    const double mean = sum_ / static_cast<double>(num_sums_);
+    const double mean = static_cast<double>(sum_) / kUnits / static_cast<double>(num_sums_);
     if (std::abs(mean) < 1e6) code_.total_ = static_cast<float>(std::round(64 * mean) / 64);
   }
   histograms_.assign(3 * size_t{code_.k_}, std::vector<uint32_t>(65536));
@@ -241,6 +249,18 @@ void WeightLearner::Add(const RouteView& record) {
     }
     if (used == k && k > 0)
       ++histograms_[2][Zigzag(static_cast<uint16_t>(codes[0] - code_.Rest(codes.data())))];
+  }
+}
+
+void WeightLearner::Merge(const WeightLearner& other) {
+  for (size_t v = 0; v < seen_.size(); ++v) seen_[v] = seen_[v] || other.seen_[v];
+  code_.low_halves_ = code_.low_halves_ || other.code_.low_halves_;
+  if (histograms_.empty()) {
+    sum_ += other.sum_;
+    num_sums_ += other.num_sums_;
+  }
+  for (size_t p = 0; p < histograms_.size(); ++p) {
+    for (size_t v = 0; v < histograms_[p].size(); ++v) histograms_[p][v] += other.histograms_[p][v];
   }
 }
 

@@ -79,12 +79,15 @@ class WeightLearner {
   void See(const RouteView& record);
   void EndSeeing();
   void Add(const RouteView& record);
+  // What `other` saw or added, too; the same from any order of merging. `other` is a copy of this one from
+  // before either saw (or added) anything.
+  void Merge(const WeightLearner& other);
   WeightCode Finish();
 
  private:
   WeightCode code_;
   std::vector<bool> seen_;
-  double sum_ = 0;
+  __int128 sum_ = 0;  // of weights in 2^-24: whole numbers, so that their order does not matter
   uint64_t num_sums_ = 0;
   std::vector<std::vector<uint32_t>> histograms_;  // [plane x 3 + step][65536]
 };

@@ -32,6 +32,7 @@ class TokenSource : public RecordSource {
   absl::StatusOr<absl::Span<const uint32_t>> Tokens(uint64_t sample) override {
     return with_tokens_ ? absl::Span<const uint32_t>(tokens_[sample]) : absl::Span<const uint32_t>();
   }
+  std::unique_ptr<RecordSource> Another() const override { return std::make_unique<TokenSource>(*this); }
   uint64_t PackedBytes(const RouteCodec& codec) {
     uint64_t bytes = 0;
     for (uint64_t s = 0; s < num_samples(); ++s)
@@ -69,10 +70,31 @@ TEST(LearnCodec, AFewSamplesAreEnoughForTheFrequencies) {
   EXPECT_LT(source.PackedBytes(*LearnCodec(options, &source).value()), all * 1.1);
 }
 
-TEST(LearnCodec, TheSourcesErrorComesThrough) {
+TEST(LearnCodec, TheCodeIsTheSameForAnyNumberOfThreads) {
+  for (bool with_tokens : {false, true}) {
+    for (bool classes : {false, true}) {
+      TokenSource source(with_tokens);
+      LearnOptions options;
+      options.sample_classes = classes;
+      if (with_tokens) options.dataset_digest = Sha256("tokens");
+      options.num_threads = 1;
+      const std::string one = LearnCodec(options, &source).value()->Encode();
+      for (uint32_t threads : {2, 3, 7, 100}) {
+        options.num_threads = threads;
+        EXPECT_EQ(LearnCodec(options, &source).value()->Encode(), one) << threads;
+      }
+    }
+  }
+}
+
+TEST(LearnCodec, TheSourcesErrorComesThroughFromAnyThread) {
   TokenSource source(true);
   source.bad_sample = 7;
-  EXPECT_EQ(LearnCodec({}, &source).status().code(), absl::StatusCode::kDataLoss);
+  LearnOptions options;
+  for (uint32_t threads : {1, 4}) {
+    options.num_threads = threads;
+    EXPECT_EQ(LearnCodec(options, &source).status().code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 }  // namespace
