@@ -6,7 +6,7 @@ def grouter_fuzz_test(name, deps = [], srcs = None, **kwargs):
     """One LLVMFuzzerTestOneInput (NAME.cc) as two programs.
 
     NAME replays tests/fuzz/seeds/NAME/* (each seed, and each cut short) under GoogleTest: a normal test, in
-    every configuration. NAME_libfuzzer is the fuzzer itself; `./check` builds it with --config=fuzz and runs it.
+    every configuration. NAME_libfuzzer is the fuzzer itself; `./check` builds it with --config=asan and runs it.
     """
     srcs = srcs or [name + ".cc"]
     native.cc_test(

@@ -95,10 +95,9 @@ GROUTER_LANES void Schedule(__m512i* w, int i) {
   w[i & 15] = _mm512_add_epi32(_mm512_add_epi32(w[i & 15], w[(i + 9) & 15]), _mm512_add_epi32(s0, s1));
 }
 
-// Takes num_blocks blocks of 64 bytes from each lane into states[word][lane]. Not under ASan: g++ 12 puts
-// vectors of 64 bytes misaligned into the frames that ASan keeps for use after return (GCC bug 110027).
-__attribute__((target("avx512f,avx512bw"), no_sanitize("address"))) void HashBlocks(
-    const unsigned char* const* blocks, uint64_t num_blocks, uint32_t (*states)[kLanes]) {
+// Takes num_blocks blocks of 64 bytes from each lane into states[word][lane].
+__attribute__((target("avx512f,avx512bw"))) void HashBlocks(const unsigned char* const* blocks,
+                                                            uint64_t num_blocks, uint32_t (*states)[kLanes]) {
   const __m512i swap = _mm512_set4_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
   __m512i state[8], w[16];
   for (int i = 0; i < 8; ++i) state[i] = _mm512_loadu_si512(states[i]);

@@ -29,9 +29,9 @@ bool BitmapsPay(uint32_t num_experts, uint32_t k) {
 }
 
 #if defined(__x86_64__)
-#define GROUTER_BITS __attribute__((target("avx512f,avx512vl,avx512vpopcntdq"), no_sanitize("address")))
+#define GROUTER_BITS __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 
-// Sums of four counters' lanes. Kept out of ASan, as io/sha256_batch.cc explains.
+// Sums of four counters' lanes.
 GROUTER_BITS inline __m128i Sums(__m512i a, __m512i b, __m512i c, __m512i d) {
   const __m512i ab = _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
   const __m512i cd = _mm512_add_epi64(_mm512_unpacklo_epi64(c, d), _mm512_unpackhi_epi64(c, d));

@@ -11,7 +11,7 @@ GROUTER_SITE=$GROUTER_ENV/lib/python3.11/site-packages
 # Its presence says that the CUDA toolkit of this lock lies in that folder too.
 GROUTER_CUDA_STAMP=$GROUTER_ENV/cuda-$(sha256sum <"$GROUTER_ROOT/third_party/cuda.lock" | cut -c1-12)
 
-# Bazel's output of this checkout: one folder per name ("main", "fuzz"), the same in each run, so that it stays warm.
+# Bazel's output of this checkout: one folder per name ("main", "clang"), the same in each run, so that it stays warm.
 GROUTER_BUILD=$GROUTER_CACHE/build/$(printf %s "$GROUTER_ROOT" | sha256sum | cut -c1-12)
 
 # grouter_bazel NAME ARGUMENT...: Bazel with the output folder NAME of this checkout.
