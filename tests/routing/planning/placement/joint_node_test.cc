@@ -56,8 +56,9 @@ TEST(JointNodeTest, FindsWhatTryingEverythingFinds) {
   Random random(1);
   for (int round = 0; round < 60; ++round) {
     const uint32_t ranks = 2 + random.Below(2);
-    const JointNodeProblem problem =
-        RandomProblem(1 + random.Below(4), ranks + random.Below(4), ranks, &random);
+    const uint32_t experts = ranks + random.Below(4);
+    const uint32_t samples = 1 + random.Below(4);
+    const JointNodeProblem problem = RandomProblem(samples, experts, ranks, &random);
     const JointNode placed = PlaceJointly(problem, 200000, round);
     const uint64_t optimum = Optimum(problem);
     EXPECT_EQ(placed.cost, optimum) << "round " << round;
