@@ -8,6 +8,16 @@ _SANITIZER_DEPS = select({
     "//conditions:default": [],
 })
 
+# What most tests include, parsed once. clang, which is ASan's compiler, would write its folder's name into the result.
+_PRECOMPILED_COPTS = select({
+    "//bazel:asan": [],
+    "//conditions:default": ["-include", "$(BINDIR)/third_party/gtest/precompiled.h"],
+})
+_PRECOMPILED_DEPS = select({
+    "//bazel:asan": [],
+    "//conditions:default": ["//third_party/gtest:precompiled"],
+})
+
 def if_cuda(then, otherwise = []):
     """A value that depends on --config=cuda."""
     return select({
@@ -29,8 +39,8 @@ def grouter_cc_test(name, srcs = None, deps = [], copts = [], **kwargs):
     native.cc_test(
         name = name,
         srcs = srcs or [name + ".cc"],
-        copts = WARNINGS + copts,
-        deps = deps + ["//third_party/gtest:main"] + _SANITIZER_DEPS,
+        copts = WARNINGS + copts + _PRECOMPILED_COPTS,
+        deps = deps + ["//third_party/gtest:main"] + _PRECOMPILED_DEPS + _SANITIZER_DEPS,
         **kwargs
     )
 
