@@ -126,7 +126,8 @@ uint64_t FewestBytes(const std::vector<AccessGroup>& groups, uint32_t capacity) 
           for (const auto& victim : device.first) {
             Device changed = device;
             changed.first.erase(victim);
-            put(changed, bytes + changed.second.erase(victim));
+            const uint64_t written = changed.second.erase(victim);
+            put(changed, bytes + written);
           }
         }
         now = std::move(after);
