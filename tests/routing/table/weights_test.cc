@@ -1,5 +1,7 @@
 #include "routing/table/weights.h"
 
+#include <immintrin.h>
+
 #include <cmath>
 #include <limits>
 
@@ -34,14 +36,16 @@ TEST(Weights, RoundToNearestTiesToEven) {
   EXPECT_EQ(FloatToFloat16(0x1.8p-25f), 1);
 }
 
+__attribute__((target("f16c"))) uint16_t ProcessorsHalf(float value) {
+  return _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT);
+}
+
 TEST(Weights, HalvesRoundAsTheProcessorRounds) {
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor may have no half precision (F16C)";
   for (uint32_t i = 0; i < 2000000; i += 37) {
     const float value =
         std::ldexp(1.0f + static_cast<float>(i % 8388608) / 8388608.0f, static_cast<int>(i % 40) - 25);
-    const _Float16 expected = static_cast<_Float16>(value);
-    uint16_t bits;
-    __builtin_memcpy(&bits, &expected, 2);
-    ASSERT_EQ(FloatToFloat16(value), bits) << value;
+    ASSERT_EQ(FloatToFloat16(value), ProcessorsHalf(value)) << value;
   }
 }
 
