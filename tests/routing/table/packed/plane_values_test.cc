@@ -22,8 +22,8 @@ Planes RandomPlanes(uint64_t tokens, uint32_t planes, Random* random) {
     const uint32_t spread = 1 + static_cast<uint32_t>(random->Below(3000));
     for (uint64_t t = 0; t < tokens; ++t) {
       const bool far = random->Below(200) == 0;
-      p.values.push_back(
-          static_cast<uint16_t>(far ? random->Next() : 500 + random->Uniform() * random->Uniform() * spread));
+      p.values.push_back(far ? static_cast<uint16_t>(random->Next())
+                             : static_cast<uint16_t>(500 + random->Uniform() * random->Uniform() * spread));
       ++histogram[p.values.back()];
     }
     p.codes.push_back(FitPlaneCode(histogram, 0));
