@@ -129,7 +129,7 @@ class BadInputTest(unittest.TestCase):
             time.sleep(0.01)
         os.kill(ranks[1].pid, signal.SIGKILL)
         self.assertEqual(ranks[1].wait(timeout=30), -signal.SIGKILL)
-        self.assertNotEqual(ranks[0].wait(timeout=60), 0)
+        self.assertGreater(ranks[0].wait(timeout=60), 0)  # below: ended by a signal, without a word
         self.assertIn("rank", ranks[0].log.read_text())
         done = run(
             "grouter",

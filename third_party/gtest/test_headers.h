@@ -1,4 +1,5 @@
-// What most tests include. It is compiled once and stands before each test's source; a test includes what it uses anyway.
+// What most tests include. It is compiled once and stands before each test's source; a test includes what it
+// uses anyway.
 #ifndef GROUTER_THIRD_PARTY_GTEST_TEST_HEADERS_H_
 #define GROUTER_THIRD_PARTY_GTEST_TEST_HEADERS_H_
 
