@@ -34,6 +34,10 @@ CallerFacts FactsOf(const grpc::ServerContextBase& context) {
   if (metadata != context.client_metadata().end()) {
     facts.authorization.assign(metadata->second.data(), metadata->second.size());
   }
+  const auto trace = context.client_metadata().find("traceparent");
+  if (trace != context.client_metadata().end()) {
+    facts.trace_id = TraceIdOf({trace->second.data(), trace->second.size()});
+  }
   if (absl::StartsWith(context.peer(), kUnixPeer)) {
     facts.transport = Transport::kUnix;
     facts.user = PeerUsers::UserOf(*proof);
@@ -49,10 +53,11 @@ CallerFacts FactsOf(const grpc::ServerContextBase& context) {
   return facts;
 }
 
-void Audit(const char* method, const Principal& principal, const std::string& target,
-           const absl::Status& outcome) {
-  spdlog::info("event=audit method={} principal={} target={} outcome={}", method, principal.display(),
-               target.empty() ? "-" : Printable(target), absl::StatusCodeToString(outcome.code()));
+void Audit(const char* method, const Principal& principal, const std::string& trace_id,
+           const std::string& target, const absl::Status& outcome) {
+  spdlog::info("event=audit method={} principal={} target={} outcome={}{}{}", method, principal.display(),
+               target.empty() ? "-" : Printable(target), absl::StatusCodeToString(outcome.code()),
+               trace_id.empty() ? "" : " trace=", trace_id);
 }
 
 Gate::Gate(TokenTable tokens, Authorizer rules, Counters* counters) : counters_(counters) {
@@ -81,11 +86,13 @@ absl::StatusOr<Caller> Gate::Admit(const CallerFacts& facts, Right right, const 
   absl::StatusOr<Principal> principal = Identify(facts, policy->tokens, geteuid());
   absl::Status refused = principal.status();
   if (refused.ok()) refused = policy->rules->CheckAny(*principal, right);
-  if (refused.ok()) return Caller{std::move(*principal), policy->rules};
+  if (refused.ok()) return Caller{std::move(*principal), policy->rules, facts.trace_id};
   if (counters_ != nullptr) {
     counters_->rejects.Add(absl::IsUnauthenticated(refused) ? "unauthenticated" : "permission_denied");
   }
-  if (IsAudited(right)) Audit(method, principal.ok() ? *principal : Principal(), "", refused);
+  if (IsAudited(right)) {
+    Audit(method, principal.ok() ? *principal : Principal(), facts.trace_id, "", refused);
+  }
   return refused;
 }
 

@@ -20,6 +20,7 @@ namespace grouter {
 struct Caller {
   Principal principal;
   std::shared_ptr<const Authorizer> rules;
+  std::string trace_id;  // as CallerFacts has it
 
   bool Allows(Right right, absl::string_view table) const { return rules->Allows(principal, right, table); }
   // The same as a function of the table's path below its root.
@@ -32,9 +33,10 @@ struct Caller {
 CallerFacts FactsOf(const grpc::ServerContextBase& context);
 
 // One audit line, at level info, for a call that needs the right to ingest or administer: method, principal,
-// target (a digest or a name as the caller gave it, at most 64 printable characters), outcome.
-void Audit(const char* method, const Principal& principal, const std::string& target,
-           const absl::Status& outcome);
+// target (a digest or a name as the caller gave it, at most 64 printable characters), outcome, and the trace
+// where the call belongs to one.
+void Audit(const char* method, const Principal& principal, const std::string& trace_id,
+           const std::string& target, const absl::Status& outcome);
 
 // Thread-safe. Every handler of our own services asks it first; the built-in health and reflection services
 // do not, and are open to whoever gets a connection.

@@ -1,5 +1,7 @@
 #include "server/security/principal.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -35,7 +37,31 @@ absl::StatusOr<std::string> TokenName(const std::string& authorization, const To
   return absl::StrCat("token:", *name);
 }
 
+bool IsLowerHex(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
 }  // namespace
+
+std::string TraceIdOf(absl::string_view traceparent) {
+  // version "-" trace "-" parent "-" flags; only versions after 00 may go on behind another dash.
+  constexpr size_t kSize = 55;
+  if (traceparent.size() < kSize) return "";
+  const absl::string_view version = traceparent.substr(0, 2), trace = traceparent.substr(3, 32),
+                          parent = traceparent.substr(36, 16), flags = traceparent.substr(53, 2);
+  for (const size_t dash : {2, 35, 52}) {
+    if (traceparent[dash] != '-') return "";
+  }
+  for (const absl::string_view part : {version, trace, parent, flags}) {
+    if (!IsLowerHex(part)) return "";
+  }
+  if (version == "ff" || (traceparent.size() > kSize && (version == "00" || traceparent[kSize] != '-'))) {
+    return "";
+  }
+  const auto is_zero = [](absl::string_view id) { return id.find_first_not_of('0') == id.npos; };
+  return is_zero(trace) || is_zero(parent) ? "" : std::string(trace);
+}
 
 absl::StatusOr<Principal> Identify(const CallerFacts& facts, const TokenTable& tokens, uid_t owner) {
   Principal principal;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "server/security/token_table.h"
 
@@ -31,7 +32,12 @@ struct CallerFacts {
   absl::optional<uid_t> user;                  // of a unix socket's peer, as the kernel says
   std::vector<std::string> certificate_names;  // subject alternative names of a verified client certificate
   std::string authorization;                   // the header's value; empty: none
+  std::string trace_id;                        // of the trace that the call belongs to; empty: none
 };
+
+// The trace's name in a `traceparent` header, 32 lower-case hexadecimal digits (W3C Trace Context, section
+// 3.2); empty where the header is not one.
+std::string TraceIdOf(absl::string_view traceparent);
 
 // UNAUTHENTICATED for a token that came over plain TCP, that nobody has, or that is no bearer token, and for
 // TLS without certificate and token. A caller on plain TCP is anonymous. Messages repeat nothing of a token.

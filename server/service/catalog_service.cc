@@ -88,8 +88,8 @@ std::chrono::milliseconds DrainTime(v1::UnloadMode mode, uint32_t deadline_ms) {
 
 std::function<void(const absl::Status&)> AuditAtEnd(const char* method, const Caller& caller,
                                                     const std::string& target) {
-  return [method, principal = caller.principal, target](const absl::Status& outcome) {
-    Audit(method, principal, target, outcome);
+  return [method, caller, target](const absl::Status& outcome) {
+    Audit(method, caller.principal, caller.trace_id, target, outcome);
   };
 }
 
@@ -167,7 +167,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::LoadTable(grpc::CallbackServerCont
     return absl::OkStatus();
   };
   const absl::Status loaded = load();
-  Audit("LoadTable", caller->principal, request->digest(), loaded);
+  Audit("LoadTable", caller->principal, caller->trace_id, request->digest(), loaded);
   return Finish(context, loaded);
 }
 
@@ -227,7 +227,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::LoadSchedule(grpc::CallbackServerC
     return absl::OkStatus();
   };
   const absl::Status loaded = load();
-  Audit("LoadSchedule", caller->principal, request->digest(), loaded);
+  Audit("LoadSchedule", caller->principal, caller->trace_id, request->digest(), loaded);
   return Finish(context, loaded);
 }
 

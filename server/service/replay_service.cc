@@ -76,7 +76,7 @@ class IngestReactor : public grpc::ServerReadReactor<v1::IngestBatchRequest> {
   }
   void End(const absl::Status& status) {
     if (!status.ok()) context_.counters->rejects.Add("replay_ingest");
-    if (caller_.ok()) Audit("IngestBatch", caller_->principal, target_, status);
+    if (caller_.ok()) Audit("IngestBatch", caller_->principal, caller_->trace_id, target_, status);
     ingest_.reset();
     Finish(ToGrpcStatus(status));
   }
@@ -177,7 +177,7 @@ grpc::ServerUnaryReactor* ReplayServiceImpl::DropBatch(grpc::CallbackServerConte
   const std::string target = ReplayStore::TableName(key);
   const absl::Status dropped =
       caller->Allows(Right::kAdmin, target) ? context_.store->Drop(key) : ReplayStore::NotSealed(key);
-  Audit("DropBatch", caller->principal, target, dropped);
+  Audit("DropBatch", caller->principal, caller->trace_id, target, dropped);
   return grouter::Finish(context, dropped);
 }
 

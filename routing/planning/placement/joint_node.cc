@@ -278,12 +278,19 @@ JointNode PlaceJointly(const JointNodeProblem& problem, uint64_t iterations, uin
   best.lower_bound = JointNodeLowerBound(problem);
   for (uint64_t round = 0; iterations > 0 && best.cost > best.lower_bound && sizes.ranks > 1; ++round) {
     std::vector<uint32_t> rank_of_sample = best.rank_of_sample, rank_of_expert = best.rank_of_expert;
-    const uint64_t part = 1 + random.Below(1 + sizes.experts / 6);
-    for (uint64_t i = 0; i < part; ++i) {
-      std::swap(rank_of_expert[random.Below(sizes.experts)], rank_of_expert[random.Below(sizes.experts)]);
-    }
-    if (round % 2 == 1) {
-      std::swap(rank_of_sample[random.Below(sizes.samples)], rank_of_sample[random.Below(sizes.samples)]);
+    // A better placement may be out of reach of every small exchange: now and then all is drawn anew.
+    const bool anew = round % 16 == 15;
+    const uint64_t part = anew ? sizes.experts : 1 + random.Below(1 + sizes.experts / 6);
+    if (anew) {
+      random.Shuffle(&rank_of_expert);
+      random.Shuffle(&rank_of_sample);
+    } else {
+      for (uint64_t i = 0; i < part; ++i) {
+        std::swap(rank_of_expert[random.Below(sizes.experts)], rank_of_expert[random.Below(sizes.experts)]);
+      }
+      if (round % 2 == 1) {
+        std::swap(rank_of_sample[random.Below(sizes.samples)], rank_of_sample[random.Below(sizes.samples)]);
+      }
     }
     iterations -= std::min<uint64_t>(iterations, part + 1);
     search.Start(std::move(rank_of_sample), std::move(rank_of_expert));

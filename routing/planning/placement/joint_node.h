@@ -34,9 +34,10 @@ uint64_t JointNodeCost(const JointNodeProblem& problem, const std::vector<uint32
 uint64_t JointNodeLowerBound(const JointNodeProblem& problem);
 
 // Descents by exchanges of two experts and exact re-assignment of samples, from samples in order and experts
-// at their best or level by load, then from the best so far with a part exchanged at random. `iterations`
-// counts tried exchanges; more are never worse. A function of the arguments. Costs and pairs must stay below
-// 2^62 together. REQUIRES: at least one rank, sample and expert; capacities that sum up.
+// at their best or level by load, then from the best so far with a part exchanged at random and, each
+// sixteenth time, from a placement drawn anew. `iterations` counts tried exchanges; more are never worse. A
+// function of the arguments. Costs and pairs must stay below 2^62 together. REQUIRES: at least one rank,
+// sample and expert; capacities that sum up.
 JointNode PlaceJointly(const JointNodeProblem& problem, uint64_t iterations, uint64_t seed);
 
 }  // namespace grouter

@@ -72,8 +72,25 @@ TEST(GateTest, EachAdminCallLeavesOneLineWithoutSecrets) {
   EXPECT_EQ(log.text().find("leaks"), std::string::npos);
   const auto caller = gate.Admit(Tls(kToken), Right::kAdmin, "LoadTable");
   ASSERT_TRUE(caller.ok());
-  Audit("LoadTable", caller->principal, "ab\ncd event=forged", absl::OkStatus());
+  Audit("LoadTable", caller->principal, caller->trace_id, "ab\ncd event=forged", absl::OkStatus());
   EXPECT_NE(log.text().find("method=LoadTable principal=token:ops target=ab?cd?event=forged outcome=OK"),
+            std::string::npos)
+      << log.text();
+}
+
+TEST(GateTest, AnAuditLineNamesTheTraceThatItsCallBelongsTo) {
+  const Gate gate(*TokenTable::Parse(std::string("ops ") + kToken, "t"), Rules(), nullptr);
+  CallerFacts facts = Tls(kToken);
+  facts.trace_id = TraceIdOf("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  Log log;
+  const auto caller = gate.Admit(facts, Right::kAdmin, "LoadTable");
+  ASSERT_TRUE(caller.ok());
+  Audit("LoadTable", caller->principal, caller->trace_id, "ab", absl::OkStatus());
+  EXPECT_NE(log.text().find("outcome=OK trace=4bf92f3577b34da6a3ce929d0e0e4736"), std::string::npos)
+      << log.text();
+  facts.authorization = "Bearer wrong";
+  EXPECT_FALSE(gate.Admit(facts, Right::kAdmin, "UnloadTable").ok());
+  EXPECT_NE(log.text().find("outcome=UNAUTHENTICATED trace=4bf92f3577b34da6a3ce929d0e0e4736"),
             std::string::npos)
       << log.text();
 }

@@ -67,5 +67,17 @@ TEST(PrincipalTest, ACertificatesNameThatCouldReadAsAnotherIsLeftOut) {
   EXPECT_EQ(Of(facts).status().code(), absl::StatusCode::kUnauthenticated);
 }
 
+TEST(PrincipalTest, ATraceparentNamesItsTraceOrNothing) {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736", rest = "-00f067aa0ba902b7-01";
+  EXPECT_EQ(TraceIdOf("00-" + trace + rest), trace);
+  EXPECT_EQ(TraceIdOf("01-" + trace + rest + "-what.later.versions.add"), trace);
+  for (const std::string& wrong :
+       {std::string(), trace, "00-" + trace, "ff-" + trace + rest, "00-" + trace + rest + "-more",
+        "01-" + trace + rest + "more", "00-" + trace + "-0000000000000000-01",
+        "00-" + std::string(32, '0') + rest, "00-" + std::string(32, 'A') + rest, "00_" + trace + rest}) {
+    EXPECT_EQ(TraceIdOf(wrong), "") << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace grouter

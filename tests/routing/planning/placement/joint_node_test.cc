@@ -54,7 +54,7 @@ uint64_t Optimum(const JointNodeProblem& problem) {
 
 TEST(JointNodeTest, FindsWhatTryingEverythingFinds) {
   Random random(1);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 150; ++round) {
     const uint32_t ranks = 2 + random.Below(2);
     const uint32_t experts = ranks + random.Below(4);
     const uint32_t samples = 1 + random.Below(4);
