@@ -91,7 +91,8 @@ class GrouterServer : public Server {
         certificates_(std::move(trust.certificates)),
         artefacts_({config.roots().begin(), config.roots().end()}, files),
         jobs_({config.limits().max_jobs(),
-               std::chrono::duration_cast<std::chrono::seconds>(Milliseconds(config.timing().job_ttl_ms()))},
+               std::chrono::duration_cast<std::chrono::seconds>(Milliseconds(config.timing().job_ttl_ms())),
+               config.max_planner_version()},
               &artefacts_),
         replay_(ReplayOptionsOf(config), &artefacts_, files),
         planners_(ThreadsOr(config.limits().plan_threads())),
@@ -164,6 +165,7 @@ class GrouterServer : public Server {
   absl::Status Reload(const server::ServerConfig& next) override {
     GROUTER_ASSIGN_OR_RETURN(TokenTable tokens, LoadTokens(next, files_));
     gate_.Replace(std::move(tokens), Authorizer(RulesOf(next)));
+    jobs_.SetMaxPlannerVersion(next.max_planner_version());
     return ReloadCertificates();
   }
 

@@ -252,13 +252,8 @@ absl::StatusOr<std::unique_ptr<const BatchPlanner>> BatchPlanner::Create(
     std::shared_ptr<const PlacementSchedule> schedule, BatchPlannerOptions options) {
   GROUTER_RETURN_IF_ERROR(CheckTables(spec.draft, tables));
   GROUTER_RETURN_IF_ERROR(CheckSchedule(spec, *tables[0], *schedule));
-  // The one place where a job's planner version chooses; CheckTables has refused those that are not here.
-  switch (spec.draft.planner_version) {
-    case 1:
-      return std::unique_ptr<const BatchPlanner>(
-          new Planner(std::move(spec), std::move(tables), std::move(schedule), options));
-  }
-  GROUTER_CHECK(false);
+  return std::unique_ptr<const BatchPlanner>(
+      new Planner(std::move(spec), std::move(tables), std::move(schedule), options));
 }
 
 }  // namespace grouter

@@ -17,8 +17,8 @@
 namespace grouter {
 
 // The newest planner of this library, which new drafts name. A version's plans never change a byte (pinned by
-// tests/golden/planning): what makes other plans is a further version beside it.
-inline constexpr uint32_t kPlannerVersion = 1;
+// tests/golden/planning): what makes other plans is a further version beside it (batch/planner_rules.h).
+inline constexpr uint32_t kPlannerVersion = 2;
 // Whether this library has that planner; a server without it refuses the job.
 constexpr bool HasPlannerVersion(uint32_t version) { return version >= 1 && version <= kPlannerVersion; }
 

@@ -12,6 +12,7 @@
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "io/error.h"
+#include "routing/planning/job.h"
 
 namespace grouter {
 namespace {
@@ -87,6 +88,7 @@ ServerConfig DefaultConfig() {
   config.set_insecure_beyond_loopback(false);
   config.set_log_level("info");
   AddDefaultRules(&config);
+  config.set_max_planner_version(kPlannerVersion);
   server::Limits* limits = config.mutable_limits();
   limits->set_max_connections(4096);
   limits->set_max_connections_per_peer(1024);
@@ -181,6 +183,8 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   const std::string& level = config.log_level();
   require(level == "debug" || level == "info" || level == "warn" || level == "error",
           "log_level: must be debug, info, warn or error");
+  require(HasPlannerVersion(config.max_planner_version()),
+          absl::StrCat("max_planner_version: must be 1 to ", kPlannerVersion, ", the newest here"));
   const server::Tls& tls = config.tls();
   require(tls.certificate().empty() == tls.key().empty(), "tls: certificate and key go together");
   require(tls.certificate().empty() || !tls.client_ca().empty() || !config.token_file().empty(),

@@ -11,7 +11,8 @@ using google::protobuf::FieldDescriptor;
 using server::ServerConfig;
 
 bool IsReloadable(const FieldDescriptor& field) {
-  return field.name() == "access" || field.name() == "token_file" || field.name() == "log_level";
+  return field.name() == "access" || field.name() == "token_file" || field.name() == "log_level" ||
+         field.name() == "max_planner_version";
 }
 
 bool Differs(const FieldDescriptor& field, const ServerConfig& a, const ServerConfig& b) {
@@ -38,6 +39,7 @@ ServerConfig TakeReloadable(const ServerConfig& running, const ServerConfig& nex
   taken.clear_token_file();
   if (next.has_token_file()) taken.set_token_file(next.token_file());
   taken.set_log_level(next.log_level());
+  taken.set_max_planner_version(next.max_planner_version());
   return taken;
 }
 

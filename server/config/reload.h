@@ -11,7 +11,8 @@ namespace grouter {
 
 // Names of fields that differ, in the order of server_config.proto.
 struct ConfigChanges {
-  std::vector<std::string> now;         // hold from the reload on: access, token_file, log_level
+  // Hold from the reload on: access, token_file, log_level, max_planner_version.
+  std::vector<std::string> now;
   std::vector<std::string> at_restart;  // wait for the next start
 };
 

@@ -23,7 +23,7 @@ absl::Status NoSuchJob(const std::string& digest) {
 }  // namespace
 
 JobRegistry::JobRegistry(JobRegistryOptions options, ArtefactRegistry* artefacts)
-    : options_(options), artefacts_(artefacts) {}
+    : options_(options), max_planner_version_(options.max_planner_version), artefacts_(artefacts) {}
 
 absl::StatusOr<Registration> JobRegistry::Register(const JobSpec& spec, const std::string& label) {
   const Digest digest = spec.digest();
@@ -34,6 +34,13 @@ absl::StatusOr<Registration> JobRegistry::Register(const JobSpec& spec, const st
       it->second->last_used_ns = NowNs();
       return Registration{it->second, true};
     }
+  }
+  // One that this library lacks is refused by the planner.
+  if (HasPlannerVersion(spec.draft.planner_version) && spec.draft.planner_version > max_planner_version_) {
+    return Error(absl::StatusCode::kUnimplemented,
+                 absl::StrCat("planner version ", spec.draft.planner_version, " is held back here until ",
+                              "max_planner_version, ", max_planner_version_.load(), " now, is raised"),
+                 "job " + digest.ShortHex(), "Ask another server, or let the job name an older version.");
   }
   auto job = std::make_shared<Job>();
   job->digest = digest;

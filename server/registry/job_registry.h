@@ -2,6 +2,7 @@
 #ifndef GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_
 #define GROUTER_SERVER_REGISTRY_JOB_REGISTRY_H_
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -19,6 +20,7 @@ namespace grouter {
 struct JobRegistryOptions {
   size_t max_jobs = 256;
   std::chrono::seconds job_ttl{600};  // a job touched within it counts as in use
+  uint32_t max_planner_version = kPlannerVersion;
 };
 
 struct Registration {
@@ -35,7 +37,7 @@ class JobRegistry {
   JobRegistry(JobRegistryOptions options, ArtefactRegistry* artefacts);
 
   // The planner's errors (batch_planner.h), NOT_FOUND for a table or schedule no root has,
-  // RESOURCE_EXHAUSTED when max_jobs are all in use.
+  // RESOURCE_EXHAUSTED when max_jobs are all in use, UNIMPLEMENTED for a planner version above the limit.
   absl::StatusOr<Registration> Register(const JobSpec& spec, const std::string& label);
   // By the whole digest or by a prefix of at least 8 digits that one job alone has. Touches the job.
   // NOT_FOUND; DATA_LOSS when one of its tables is marked damaged.
@@ -51,6 +53,8 @@ class JobRegistry {
   std::vector<std::shared_ptr<Job>> List() const;
   // FAILED_PRECONDITION while workers stream it or it was touched within job_ttl; `force` skips the latter.
   absl::Status Forget(const Digest& digest, bool force);
+  // For jobs registered from now on; those that are registered stay.
+  void SetMaxPlannerVersion(uint32_t version) { max_planner_version_ = version; }
 
  private:
   // By digest or by a prefix that one job alone has; null.
@@ -59,6 +63,7 @@ class JobRegistry {
   absl::Status MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const JobRegistryOptions options_;
+  std::atomic<uint32_t> max_planner_version_;
   ArtefactRegistry* const artefacts_;
   mutable Mutex mutex_;
   std::map<Digest, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);

@@ -115,6 +115,46 @@ TEST_F(GrpcPlanSourceTest, AServerThatLacksThePlannerVersionIsPassedOver) {
             absl::StatusCode::kUnimplemented);
 }
 
+// A rolling upgrade: one server holds the newer planner back until it is told otherwise.
+TEST_F(GrpcPlanSourceTest, JobsOfTwoPlannerVersionsAreServedSideBySide) {
+  testing::ServedJob older = job_, newer = job_;
+  older.spec.draft.planner_version = kPlannerVersion - 1;
+  for (testing::ServedJob* job : {&older, &newer}) {
+    PlacementSchedule schedule = *job_.schedule;
+    schedule.draft = job->spec.draft.digest();
+    job->spec.schedule = schedule.digest();
+    job->schedule = std::make_shared<const PlacementSchedule>(std::move(schedule));
+  }
+  server::ServerConfig config = testing::TestConfig(job_.root);
+  const auto upgraded = testing::StartServer(config);
+  config.set_max_planner_version(kPlannerVersion - 1);
+  const auto waiting = testing::StartServer(config);
+  for (Server* server : {upgraded.get(), waiting.get()}) {
+    ASSERT_TRUE(server->stats().artefacts->StoreSchedule(*older.schedule).ok());
+  }
+  const auto follow = [&](const testing::ServedJob& job, const std::vector<std::string>& servers) {
+    GrpcPlanSourceOptions options = Options(servers);
+    options.spec = job.spec;
+    auto source = ConnectPlanSource(options);
+    if (!source.ok()) return source.status();
+    const auto oracle = job.Local(0);
+    for (uint64_t step = 0; step < 6; ++step) {
+      EXPECT_EQ(StepBytes(source->get(), step), StepBytes(oracle.get(), step));
+      EXPECT_EQ(MicroBatchBytes(source->get(), step, 1), MicroBatchBytes(oracle.get(), step, 1));
+    }
+    return absl::OkStatus();
+  };
+  const std::string new_one = upgraded->addresses()[0], old_one = waiting->addresses()[0];
+  EXPECT_TRUE(follow(older, {old_one}).ok());
+  EXPECT_TRUE(follow(older, {new_one}).ok());
+  EXPECT_TRUE(follow(newer, {old_one, new_one}).ok());
+  EXPECT_EQ(follow(newer, {old_one}).code(), absl::StatusCode::kUnimplemented);
+  config.set_max_planner_version(kPlannerVersion);
+  ASSERT_TRUE(waiting->Reload(config).ok());
+  EXPECT_TRUE(follow(newer, {old_one}).ok());
+  EXPECT_TRUE(follow(older, {old_one}).ok());
+}
+
 TEST_F(GrpcPlanSourceTest, CarriesOnWithAnEmbeddedPlannerWhenNoServerIsLeft) {
   auto server = testing::StartServer(job_.root);
   GrpcPlanSourceOptions options = Options({server->addresses()[0]});

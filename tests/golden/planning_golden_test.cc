@@ -1,5 +1,5 @@
-// The bytes of a small job, its schedule and its plans as planner version 1 made them. A difference means a
-// new planner version or encoding version, not a new golden file: servers and trainers of different builds
+// The bytes of a small job, its schedule and its plans as each planner version made them. A difference means
+// a new planner version or encoding version, not a new golden file: servers and trainers of different builds
 // must agree on every byte. What was made instead is left among the test's outputs.
 #include <cstdlib>
 #include <string>
@@ -26,6 +26,7 @@ testing::SmallJob GoldenJob() {
   table.shortest = 3;
   table.longest = 9;
   JobDraft draft;
+  draft.planner_version = 1;
   draft.topology = Topology::Uniform(2, 1);
   draft.topology.nodes[1].num_ranks = 2;
   draft.ep_size = 3;
@@ -83,9 +84,10 @@ std::string DigestOfAllPlans(const testing::SmallJob& job) {
   return digest.Finish().Hex();
 }
 
-// A job of planner version 1 that asks for one combination of what the planner does.
-testing::SmallJob JobOfFeatures(DispatchProtocol protocol, AssignmentPolicy assignment, bool residency,
-                                uint32_t replicas, bool blended, bool composed) {
+// A job that asks for one combination of what the planner does.
+testing::SmallJob JobOfFeatures(uint32_t planner_version, DispatchProtocol protocol,
+                                AssignmentPolicy assignment, bool residency, uint32_t replicas, bool blended,
+                                bool composed) {
   testing::FakeTableOptions table;
   table.num_experts = 13;
   table.k = 3;
@@ -103,7 +105,7 @@ testing::SmallJob JobOfFeatures(DispatchProtocol protocol, AssignmentPolicy assi
     tables[1].num_samples = 9;
   }
   JobDraft draft;
-  draft.planner_version = 1;
+  draft.planner_version = planner_version;
   draft.tables.resize(tables.size());
   for (size_t t = 0; t < tables.size(); ++t) draft.tables[t].weight = 3 - t;
   draft.topology = Topology::Uniform(2, 2);
@@ -128,7 +130,8 @@ testing::SmallJob JobOfFeatures(DispatchProtocol protocol, AssignmentPolicy assi
   return testing::MakeJob(tables, draft, replicas);
 }
 
-TEST(PlanningGolden, EveryFeaturesPlansOfPlannerVersion1KeepTheirBytes) {
+// A line for each combination of features, with a digest of all plans of a job that asks for it.
+std::string DigestsOfEveryFeature(uint32_t planner_version) {
   constexpr const char* kProtocols[] = {"once_per_rank", "copy_per_expert", "once_per_node"};
   std::string digests;
   for (int protocol = 0; protocol < 3; ++protocol) {
@@ -136,17 +139,23 @@ TEST(PlanningGolden, EveryFeaturesPlansOfPlannerVersion1KeepTheirBytes) {
       for (int features = 0; features < 16; ++features) {
         const bool residency = features & 1, replicas = features & 2, blended = features & 4,
                    composed = features & 8;
-        absl::StrAppend(&digests, kProtocols[protocol], " assignment ", assignment,
-                        residency ? " residency" : "", replicas ? " replicas" : "", blended ? " blend" : "",
-                        composed ? " composition" : "", ": ",
-                        DigestOfAllPlans(JobOfFeatures(static_cast<DispatchProtocol>(protocol),
-                                                       static_cast<AssignmentPolicy>(assignment), residency,
-                                                       replicas ? 2 : 0, blended, composed)),
-                        "\n");
+        absl::StrAppend(
+            &digests, kProtocols[protocol], " assignment ", assignment, residency ? " residency" : "",
+            replicas ? " replicas" : "", blended ? " blend" : "", composed ? " composition" : "", ": ",
+            DigestOfAllPlans(JobOfFeatures(planner_version, static_cast<DispatchProtocol>(protocol),
+                                           static_cast<AssignmentPolicy>(assignment), residency,
+                                           replicas ? 2 : 0, blended, composed)),
+            "\n");
       }
     }
   }
-  ExpectGolden("plans_v1.txt", digests);
+  return digests;
+}
+
+TEST(PlanningGolden, EveryFeaturesPlansOfEveryPlannerVersionKeepTheirBytes) {
+  for (uint32_t version = 1; version <= kPlannerVersion; ++version) {
+    ExpectGolden(absl::StrCat("plans_v", version, ".txt"), DigestsOfEveryFeature(version));
+  }
 }
 
 TEST(PlanningGolden, AJobThatComposesItsBatchesHasTheGoldenBytesOfItsOwnVersion) {

@@ -5,15 +5,14 @@
 #include <set>
 #include <tuple>
 
+#include "io/error.h"
+
 namespace grouter {
 namespace {
 
 using Key = std::pair<uint32_t, uint32_t>;  // (layer, slot)
 
 constexpr uint64_t kNever = UINT64_MAX;
-
-// How many times its bytes a write-back weighs that must be paid again later, in each plan that is tried.
-constexpr uint64_t kReluctances[] = {0, 2, 4};
 
 class Device {
  public:
@@ -169,14 +168,14 @@ ResidencyPlan PlanResidency(const std::vector<AccessGroup>& groups, const Reside
   const bool writes =
       options.capacity > 0 && options.write_back_bytes > 0 &&
       std::any_of(groups.begin(), groups.end(), [](const AccessGroup& g) { return g.backward; });
+  GROUTER_CHECK(options.tries >= 1 && options.tries <= kWriteBackReluctances.size());
   ResidencyPlan best;
-  for (uint64_t reluctance : kReluctances) {
-    Device device(groups, options, reluctance);
+  for (uint32_t i = 0; i < (writes ? options.tries : 1); ++i) {
+    Device device(groups, options, kWriteBackReluctances[i]);
     device.Run(groups);
     ResidencyPlan plan = device.Take();
     const bool better = plan.bytes_fetched + plan.bytes_written < best.bytes_fetched + best.bytes_written;
-    if (reluctance == kReluctances[0] || better) best = std::move(plan);
-    if (!writes) break;
+    if (i == 0 || better) best = std::move(plan);
   }
   return best;
 }

@@ -2,6 +2,7 @@
 #ifndef GROUTER_ROUTING_PLANNING_BATCH_EXPERT_RESIDENCY_H_
 #define GROUTER_ROUTING_PLANNING_BATCH_EXPERT_RESIDENCY_H_
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -24,10 +25,15 @@ std::vector<AccessGroup> AccessGroupsOf(
     const std::vector<std::vector<std::vector<std::vector<uint32_t>>>>& slots_used,
     const std::vector<uint32_t>& layer_group_of_layer);
 
+// How many times its bytes a write-back weighs that must be paid again later, in each plan that is tried. The
+// list only grows: a planner version tries a stated number of its first ones (planner_rules.h).
+inline constexpr std::array<uint64_t, 6> kWriteBackReluctances = {0, 2, 4, 8, 12, 24};
+
 struct ResidencyOptions {
-  uint32_t capacity = 0;          // stored experts at once; 0: all of them, nothing moves
-  uint64_t fetch_bytes = 0;       // of one expert
-  uint64_t write_back_bytes = 0;  // of one expert that backward touched
+  uint32_t capacity = 0;                          // stored experts at once; 0: all of them, nothing moves
+  uint64_t fetch_bytes = 0;                       // of one expert
+  uint64_t write_back_bytes = 0;                  // of one expert that backward touched
+  uint32_t tries = kWriteBackReluctances.size();  // 1 to all of them
 };
 
 struct ResidencyPlan {
@@ -42,8 +48,8 @@ struct ResidencyPlan {
 // the resident expert whose next group of use is farthest leaves (Belady 1966), among equals one that
 // backward has not touched, then the lowest (layer, slot). Within a group the residents are used first.
 // Fewest fetches where a group fits and nothing is written back. With write-backs, an expert that backward
-// touched and will touch again counts as nearer, since it would be written twice: by three degrees of
-// reluctance, of which the plan of fewest bytes is taken.
+// touched and will touch again counts as nearer, since it would be written twice: by the first `tries`
+// degrees of reluctance, of which the plan of fewest bytes is taken. More tries are never worse.
 ResidencyPlan PlanResidency(const std::vector<AccessGroup>& groups, const ResidencyOptions& options);
 
 }  // namespace grouter

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "routing/planning/batch/expert_residency.h"
+#include "routing/planning/batch/planner_rules.h"
 #include "routing/planning/batch/rank_plan.h"
 
 namespace grouter {
@@ -117,6 +118,7 @@ void PlanTransfers(const TrafficModel& model, const std::vector<ExpertMove>* mov
   options.capacity = shape.num_resident_experts;
   options.fetch_bytes = shape.expert_weight_bytes;
   options.write_back_bytes = shape.expert_gradient_bytes;
+  options.tries = PlannerRulesOf(model.draft().planner_version).residency_tries;
   ResidencyPlan residency = PlanResidency(AccessGroupsOf(used, shape.layer_group_of_layer), options);
   part->num_accesses = residency.accesses.size();
   std::set<std::pair<uint32_t, uint32_t>> seen;

@@ -34,9 +34,10 @@ TEST(ConfigTest, AllProblemsAreListedAtOnce) {
   server::ServerConfig config = DefaultConfig();
   config.add_roots("/no/such/folder");
   config.mutable_limits()->set_max_jobs(0);
+  config.set_max_planner_version(99);
   config.set_log_level("loud");
   const std::string message(ValidateConfig(config).message());
-  for (const char* part : {"/no/such/folder", "max_jobs", "log_level"}) {
+  for (const char* part : {"/no/such/folder", "max_jobs", "log_level", "max_planner_version"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part;
   }
 }

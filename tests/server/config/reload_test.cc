@@ -16,10 +16,11 @@ TEST(ReloadTest, SaysWhatHoldsNowAndWhatWaitsForTheNextStart) {
   after.set_log_level("debug");
   after.mutable_access(0)->set_tables(0, "a/*");
   after.set_token_file("/t");
+  after.set_max_planner_version(1);
   after.add_listen("127.0.0.1:2");
   after.mutable_limits()->set_max_jobs(3);
   const ConfigChanges changes = CompareConfigs(before, after);
-  EXPECT_EQ(changes.now, (Names{"log_level", "token_file", "access"}));
+  EXPECT_EQ(changes.now, (Names{"log_level", "token_file", "access", "max_planner_version"}));
   EXPECT_EQ(changes.at_restart, (Names{"listen", "limits"}));
 }
 
@@ -27,6 +28,7 @@ TEST(ReloadTest, WhatWaitsIsToldAgainAtTheNextReload) {
   const server::ServerConfig before = DefaultConfig();
   server::ServerConfig after = before;
   after.set_token_file("/t");
+  after.set_max_planner_version(1);
   after.clear_access();
   after.set_http("127.0.0.1:1");
   const server::ServerConfig taken = TakeReloadable(before, after);

@@ -52,6 +52,22 @@ TEST_F(JobRegistryTest, UnknownTablesAndSchedulesAreNotFound) {
   EXPECT_EQ(jobs_.Register(spec, "").status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(JobRegistryTest, APlannerVersionAboveTheLimitIsHeldBackUntilTheLimitIsRaised) {
+  JobSpec older = job_.spec;
+  older.draft.planner_version = kPlannerVersion - 1;
+  PlacementSchedule schedule = *job_.schedule;
+  schedule.draft = older.draft.digest();
+  ASSERT_TRUE(artefacts_.StoreSchedule(schedule).ok());
+  older.schedule = schedule.digest();
+  jobs_.SetMaxPlannerVersion(kPlannerVersion - 1);
+  EXPECT_TRUE(jobs_.Register(older, "").ok());
+  EXPECT_EQ(jobs_.Register(job_.spec, "").status().code(), absl::StatusCode::kUnimplemented);
+  jobs_.SetMaxPlannerVersion(kPlannerVersion);
+  EXPECT_TRUE(jobs_.Register(job_.spec, "").ok());
+  jobs_.SetMaxPlannerVersion(kPlannerVersion - 1);
+  EXPECT_TRUE(jobs_.Register(job_.spec, "")->already_registered);
+}
+
 TEST_F(JobRegistryTest, ADamagedTableMakesItsJobsDataLoss) {
   ASSERT_TRUE(jobs_.Register(job_.spec, "").ok());
   artefacts_.MarkDamaged(job_.tables[0]->content_digest(), "overwritten");

@@ -171,6 +171,26 @@ TEST(ExpertResidencyTest, WithWriteBacksItIsNearWhatTryingEverythingGives) {
   EXPECT_LE(ours * 100, best * 105);
 }
 
+TEST(ExpertResidencyTest, MoreTriesNeverMoveMoreBytesAndSometimesFewer) {
+  Random random(3);
+  bool fewer = false;
+  for (int round = 0; round < 60; ++round) {
+    const uint32_t experts = 8 + random.Below(8);
+    auto groups = RandomGroups(60, experts, &random);
+    for (size_t i = 0; i < groups.size(); ++i) groups[i].backward = i % 4 >= 2;
+    ResidencyOptions options{3 + static_cast<uint32_t>(random.Below(4)), 1, 1};
+    uint64_t last = UINT64_MAX;
+    for (options.tries = 1; options.tries <= kWriteBackReluctances.size(); ++options.tries) {
+      const ResidencyPlan plan = PlanResidency(groups, options);
+      const uint64_t bytes = plan.bytes_fetched + plan.bytes_written;
+      EXPECT_LE(bytes, last);
+      fewer = fewer || (options.tries > 3 && bytes < last);
+      last = bytes;
+    }
+  }
+  EXPECT_TRUE(fewer);
+}
+
 TEST(ExpertResidencyTest, MoreRoomNeverFetchesMore) {
   Random random(2);
   const auto groups = RandomGroups(200, 20, &random);
