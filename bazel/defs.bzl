@@ -8,15 +8,20 @@ _SANITIZER_DEPS = select({
     "//conditions:default": [],
 })
 
-# What most tests include, parsed once. clang, which is ASan's compiler, would write its folder's name into the result.
-_PRECOMPILED_COPTS = select({
-    "//bazel:asan": [],
-    "//conditions:default": ["-include", "$(BINDIR)/third_party/gtest/precompiled.h"],
+# A test's own source is compiled in little time; what it tests is compiled as ever. The fuzzers have no use for tests.
+TEST_OPTIMIZATION = select({
+    "//bazel:asan": ["-O0", "-fno-sanitize=fuzzer-no-link"],
+    "//conditions:default": ["-O1"],
 })
-_PRECOMPILED_DEPS = select({
-    "//bazel:asan": [],
-    "//conditions:default": ["//third_party/gtest:precompiled"],
-})
+
+def _compile_options(copts):
+    """What a source of ours is compiled with: warnings, and the headers that most sources include, parsed once.
+
+    A target with copts of its own goes without those: they might not fit.
+    """
+    return WARNINGS + copts + ([] if copts else ["-include", "$(BINDIR)/third_party/precompiled/library.h"])
+
+_PRECOMPILED = ["//third_party/precompiled:library"]
 
 def if_cuda(then, otherwise = []):
     """A value that depends on --config=cuda."""
@@ -25,11 +30,16 @@ def if_cuda(then, otherwise = []):
         "//conditions:default": otherwise,
     })
 
-def grouter_cc_library(name, copts = [], **kwargs):
-    native.cc_library(name = name, copts = WARNINGS + copts, **kwargs)
+def grouter_cc_library(name, copts = [], deps = [], **kwargs):
+    native.cc_library(name = name, copts = _compile_options(copts), deps = deps + _PRECOMPILED, **kwargs)
 
 def grouter_cc_binary(name, copts = [], deps = [], **kwargs):
-    native.cc_binary(name = name, copts = WARNINGS + copts, deps = deps + _SANITIZER_DEPS, **kwargs)
+    native.cc_binary(
+        name = name,
+        copts = _compile_options(copts),
+        deps = deps + _PRECOMPILED + _SANITIZER_DEPS,
+        **kwargs
+    )
 
 def grouter_cc_test(name, srcs = None, deps = [], copts = [], **kwargs):
     """A GoogleTest program: NAME.cc unless srcs says otherwise.
@@ -39,8 +49,9 @@ def grouter_cc_test(name, srcs = None, deps = [], copts = [], **kwargs):
     native.cc_test(
         name = name,
         srcs = srcs or [name + ".cc"],
-        copts = WARNINGS + copts + _PRECOMPILED_COPTS,
-        deps = deps + ["//third_party/gtest:main"] + _PRECOMPILED_DEPS + _SANITIZER_DEPS,
+        copts = WARNINGS + TEST_OPTIMIZATION + copts +
+                ([] if copts else ["-include", "$(BINDIR)/third_party/precompiled/test.h"]),
+        deps = deps + ["//third_party/gtest:main", "//third_party/precompiled:test"] + _SANITIZER_DEPS,
         **kwargs
     )
 

@@ -1,29 +1,33 @@
 """Fuzz targets for parsers of outside bytes."""
 
-load("//bazel:defs.bzl", "WARNINGS")
+load("//bazel:defs.bzl", "grouter_cc_library")
 
-def grouter_fuzz_test(name, deps = [], srcs = None, **kwargs):
-    """One LLVMFuzzerTestOneInput (NAME.cc) as two programs.
+def grouter_fuzz_test(name, deps = [], **kwargs):
+    """One LLVMFuzzerTestOneInput (NAME.cc), compiled once, as two programs.
 
     NAME replays tests/fuzz/seeds/NAME/* (each seed, and each cut short) under GoogleTest: a normal test, in
     every configuration. NAME_libfuzzer is the fuzzer itself; `./check` builds it with --config=asan and runs it.
     """
-    srcs = srcs or [name + ".cc"]
+    target = name + "_target"
+    grouter_cc_library(
+        name = target,
+        testonly = True,
+        srcs = [name + ".cc"],
+        linkstatic = True,
+        alwayslink = True,
+        deps = deps,
+    )
     native.cc_test(
         name = name,
-        srcs = srcs,
-        copts = WARNINGS,
         data = native.glob(["seeds/%s/**" % name]),
         env = {"GROUTER_FUZZ_SEEDS": "%s/seeds/%s" % (native.package_name(), name)},
-        deps = deps + ["//tests/fuzz:replay"],
+        deps = [target, "//tests/fuzz:replay"],
         **kwargs
     )
     native.cc_binary(
         name = name + "_libfuzzer",
         testonly = True,
-        srcs = srcs,
-        copts = WARNINGS,
         linkopts = ["-fsanitize=fuzzer"],
         tags = ["fuzzer", "manual"],
-        deps = deps,
+        deps = [target],
     )

@@ -1,0 +1,29 @@
+// What most sources include. It is compiled once and stands before each; a source includes what it uses
+// anyway.
+#ifndef GROUTER_THIRD_PARTY_PRECOMPILED_LIBRARY_HEADERS_H_
+#define GROUTER_THIRD_PARTY_PRECOMPILED_LIBRARY_HEADERS_H_
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
+
+#endif  // GROUTER_THIRD_PARTY_PRECOMPILED_LIBRARY_HEADERS_H_
