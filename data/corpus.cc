@@ -10,6 +10,7 @@
 #include "data/tokenizer/text.h"
 #include "io/coding.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -138,7 +139,7 @@ std::string Corpus::ManifestJson() const {
 
 absl::StatusOr<std::shared_ptr<const Corpus>> Corpus::ParseManifest(absl::string_view json,
                                                                     absl::string_view where) {
-  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  const Json root = ParseOrderedJson(json);
   if (!root.is_object()) return NotACorpus("not a JSON object", where);
   auto corpus = std::make_shared<Corpus>();
   try {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -52,7 +53,7 @@ std::string TokenManifest::ToJson() const {
 }
 
 absl::StatusOr<TokenManifest> TokenManifest::Parse(absl::string_view json, absl::string_view where) {
-  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  const Json root = ParseOrderedJson(json);
   if (!root.is_object()) return Malformed("not a JSON object", where);
   TokenManifest manifest;
   try {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -125,7 +126,7 @@ absl::Status TrainerConfig::Validate() const {
 }
 
 absl::StatusOr<TrainerConfig> TrainerConfig::FromJson(absl::string_view text, absl::string_view where) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseJson(text);
   if (json.is_discarded()) {
     return Error(absl::StatusCode::kInvalidArgument, "not JSON", where, "correct the file");
   }

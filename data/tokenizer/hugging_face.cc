@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "data/tokenizer/split.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -171,7 +172,7 @@ absl::StatusOr<HuggingFaceTokenizer> ParseHuggingFaceTokenizer(absl::string_view
                                                                absl::string_view where) {
   // Deep nesting overflows a recursive reader of the tree, not nlohmann's parser; the known fields are
   // shallow.
-  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  const Json root = ParseJson(json);
   if (!root.is_object()) return Malformed("not a JSON object", where);
   try {
     GROUTER_RETURN_IF_ERROR(CheckKind(root, where));

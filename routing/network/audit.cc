@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "io/random.h"
 #include "routing/network/router_network.h"
 
@@ -185,8 +186,7 @@ absl::Status EstablishCausality(const AuditReport& report, Router* router) {
                  "audit", "declare its causality as it is, or distil a causal router");
   }
   router->spec.causality_established = claims_causal;
-  const nlohmann::ordered_json step = {{"step", "audit"},
-                                       {"report", nlohmann::ordered_json::parse(report.ToJson())}};
+  const nlohmann::ordered_json step = {{"step", "audit"}, {"report", ParseOrderedJson(report.ToJson())}};
   router->spec.history.push_back(step.dump());
   router->digest = Digest();
   return absl::OkStatus();

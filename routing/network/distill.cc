@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "routing/balance.h"
 #include "routing/network/router_network.h"
 #include "routing/network/tensors/adamw.h"
@@ -223,7 +224,7 @@ absl::StatusOr<DistillResult> Distill(const std::string& teacher_folder, const S
                                  {"seed", options.seed},
                                  {"learning_rate", options.learning_rate},
                                  {"tokens_per_step", options.tokens_per_step},
-                                 {"metrics", nlohmann::ordered_json::parse(result.metrics.ToJson())}};
+                                 {"metrics", ParseOrderedJson(result.metrics.ToJson())}};
   // Time is not a property of the router: equal routers have equal bytes.
   step["metrics"].erase("seconds");
   result.router.spec.history.push_back(step.dump());

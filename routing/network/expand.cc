@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "io/random.h"
 #include "routing/balance.h"
 #include "routing/network/router_network.h"
@@ -228,9 +229,8 @@ absl::StatusOr<ExpandResult> Expand(const Router& router, const SampleSource& sa
   metrics.max_vio_after = MaxVio(after);
   metrics.new_expert_share =
       static_cast<double>(new_selections) / static_cast<double>(std::max<uint64_t>(1, selections));
-  nlohmann::ordered_json step = {{"step", "expand"},
-                                 {"seed", options.seed},
-                                 {"metrics", nlohmann::ordered_json::parse(metrics.ToJson())}};
+  nlohmann::ordered_json step = {
+      {"step", "expand"}, {"seed", options.seed}, {"metrics", ParseOrderedJson(metrics.ToJson())}};
   if (!router.digest.IsZero()) step["router"] = router.digest.Hex();
   result.router.spec.history.push_back(step.dump());
   return result;

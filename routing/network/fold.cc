@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "routing/balance.h"
 #include "routing/network/router_network.h"
 
@@ -150,8 +151,7 @@ absl::StatusOr<FoldResult> Fold(const Router& router, const SampleSource& sample
   metrics.num_experts_after = options.num_experts;
   metrics.max_vio_before = MaxVio(before);
   metrics.max_vio_after = MaxVio(after);
-  nlohmann::ordered_json step = {{"step", "fold"},
-                                 {"metrics", nlohmann::ordered_json::parse(metrics.ToJson())}};
+  nlohmann::ordered_json step = {{"step", "fold"}, {"metrics", ParseOrderedJson(metrics.ToJson())}};
   if (!router.digest.IsZero()) step["router"] = router.digest.Hex();
   result.router.spec.history.push_back(step.dump());
   return result;

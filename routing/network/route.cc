@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "io/mutex.h"
 #include "routing/balance.h"
 #include "routing/network/router_network.h"
@@ -222,7 +223,7 @@ std::string RouteReport::ToJson() const {
                                        {"seconds", seconds},
                                        {"tokens_per_second", tokens_per_second},
                                        {"max_vio", max_vio},
-                                       {"audit", nlohmann::ordered_json::parse(audit.ToJson())}};
+                                       {"audit", ParseOrderedJson(audit.ToJson())}};
   return json.dump();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -139,7 +140,7 @@ absl::Status RouterSpec::Validate() const {
           "packed_bidirectional needs cross_document = true");
   require(!causality_established || causality == Causality::kCausal, "only causal can be established");
   for (const std::string& step : history) {
-    require(Json::parse(step, nullptr, false).is_object(), "history must hold JSON objects");
+    require(ParseOrderedJson(step).is_object(), "history must hold JSON objects");
   }
   return Refuse(problems, "router");
 }
@@ -160,12 +161,12 @@ std::string RouterSpec::ToJson() const {
   json["cross_document"] = cross_document;
   json["tokenizer_digest"] = tokenizer_digest.IsZero() ? Json() : Json(tokenizer_digest.Hex());
   json["history"] = Json::array();
-  for (const std::string& step : history) json["history"].push_back(Json::parse(step, nullptr, false));
+  for (const std::string& step : history) json["history"].push_back(ParseOrderedJson(step));
   return json.dump(2) + "\n";
 }
 
 absl::StatusOr<RouterSpec> RouterSpec::FromJson(absl::string_view text, absl::string_view where) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseOrderedJson(text);
   if (!json.is_object() || json.value("format", Json()) != kFormat) {
     return Error(absl::StatusCode::kInvalidArgument, "this does not describe a router", where,
                  "give the router.json that a router step wrote");

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/error.h"
+#include "io/json.h"
 #include "routing/balance.h"
 #include "routing/network/router_network.h"
 #include "routing/network/tensors/adamw.h"
@@ -195,7 +196,7 @@ absl::StatusOr<TuneResult> Tune(const Router& router, const SampleSource& train,
       {"step", "tune"},
       {"method", options.method == TuneMethod::kLoadBalanceLoss ? "load_balance_loss" : "selection_bias"},
       {"seed", options.seed},
-      {"metrics", nlohmann::ordered_json::parse(metrics.ToJson())}};
+      {"metrics", ParseOrderedJson(metrics.ToJson())}};
   step["metrics"].erase("seconds");
   if (!router.digest.IsZero()) step["router"] = router.digest.Hex();
   result.router.spec.history.push_back(step.dump());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -56,7 +57,7 @@ std::string Ledger::PathOf(const std::string& step) const { return JoinPath(fold
 absl::optional<StepRecord> Ledger::Find(const std::string& step) {
   const absl::StatusOr<std::string> text = files_.ReadFile(PathOf(step), 1 << 20);
   if (!text.ok()) return absl::nullopt;
-  const nlohmann::json json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = ParseJson(*text);
   StepRecord record;
   try {
     absl::StatusOr<Digest> key = Digest::FromHex(json.at("key").get<std::string>());

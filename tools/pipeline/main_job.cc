@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json Model(const PipelineSettings& settings, const std::string& text) {
-  Json model = Json::parse(text);
+  Json model = ParseOrderedJson(text);
   model["vocab_size"] = settings.vocab_size;
   model["max_position_embeddings"] = settings.sequence_length;
   return model;
@@ -26,7 +27,7 @@ Json TeacherConfig(const PipelineSettings& s) {
           {"datasets", Datasets()},
           {"batch",
            {{"samples_per_step", s.teacher_samples_per_step}, {"num_micro_batches", 1}, {"num_chunks", 1}}},
-          {"optimizer", Json::parse(s.teacher_optimizer_json)},
+          {"optimizer", ParseOrderedJson(s.teacher_optimizer_json)},
           {"num_steps", s.teacher_steps},
           {"eval_interval", s.teacher_eval_interval},
           {"eval_steps", s.teacher_eval_steps},
@@ -44,7 +45,7 @@ Json RunConfig(const PipelineSettings& s, const std::string& mode, const std::st
           {"datasets", Datasets()},
           {"train", plans("train")},
           {"valid", plans("valid")},
-          {"optimizer", Json::parse(s.optimizer_json)},
+          {"optimizer", ParseOrderedJson(s.optimizer_json)},
           {"num_steps", s.train_steps},
           {"eval_interval", s.eval_interval},
           {"eval_steps", s.eval_steps},

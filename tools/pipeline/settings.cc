@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -69,7 +70,7 @@ class Fields {
 }  // namespace
 
 absl::StatusOr<PipelineSettings> ParseSettings(absl::string_view text, absl::string_view where) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseOrderedJson(text);
   if (!json.is_object()) {
     return Error(absl::StatusCode::kInvalidArgument, "the settings are no JSON object", where,
                  "see docs/demo.md");

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "io/error.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "tools/plan/commands.h"
 #include "trainer/collectives/gloo.h"
 #include "trainer/probe/local_ranks.h"
@@ -102,8 +103,7 @@ absl::StatusOr<int> Run(const Options& options, Terminal& terminal) {
   }
   if (!first_rank) return 0;
   GROUTER_RETURN_IF_ERROR(WriteFileAtomically(FileSystem::Local(), options.out, topology.ToJson()));
-  terminal.Result(absl::StrCat(options.out, "\n", ForPeople(topology)),
-                  nlohmann::json::parse(topology.ToJson()).dump());
+  terminal.Result(absl::StrCat(options.out, "\n", ForPeople(topology)), ParseJson(topology.ToJson()).dump());
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "tools/command/terminal.h"
 #include "tools/report/number_rows.h"
 #include "tools/report/page.h"
@@ -51,7 +52,7 @@ absl::StatusOr<std::map<std::string, Json>> ReadResults(FileSystem& files, const
     if (!absl::EndsWith(name, ".json")) continue;
     const std::string path = JoinPath(folder, name);
     GROUTER_ASSIGN_OR_RETURN(const std::string text, files.ReadFile(path, kLargestFile));
-    Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    Json json = ParseJson(text);
     // A step may print nothing; what it prints is JSON.
     if (!json.is_discarded()) results[name.substr(0, name.size() - 5)] = std::move(json);
   }

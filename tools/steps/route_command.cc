@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_format.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "routing/network/route.h"
 #include "tools/steps/commands.h"
 #include "tools/steps/samples_input.h"
@@ -26,7 +27,7 @@ absl::StatusOr<int> Run(Options* options, Terminal& terminal) {
   GROUTER_ASSIGN_OR_RETURN(const RouteReport report, RouteCorpus(router, samples.dataset, samples.index,
                                                                  route, TellProgress(terminal)));
   GROUTER_ASSIGN_OR_RETURN(const auto table, RoutingTable::Open(route.table_path));
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(report.ToJson());
+  nlohmann::ordered_json json = ParseOrderedJson(report.ToJson());
   json["path"] = route.table_path;
   json["bytes_per_token"] =
       static_cast<double>(table->stored_bytes()) / static_cast<double>(table->num_tokens());

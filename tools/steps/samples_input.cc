@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 
@@ -44,7 +45,7 @@ ProgressCallback TellProgress(Terminal& terminal) {
 
 std::string WithPaths(const std::string& metrics_json, const std::string& name, const std::string& path,
                       const std::string& digest) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(metrics_json);
+  nlohmann::ordered_json json = ParseOrderedJson(metrics_json);
   GROUTER_CHECK(json.is_object());
   json[name] = path;
   json["digest"] = digest;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "io/error.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "tools/command/credential_options.h"
 #include "tools/pipeline/supervisor.h"
 #include "tools/steps/commands.h"
@@ -134,7 +135,7 @@ absl::StatusOr<int> Run(Options options, Terminal& terminal) {
   for (const Supervisor::Id id : ranks) memory += supervisor.end(id).peak_memory_bytes;
   GROUTER_ASSIGN_OR_RETURN(const std::string summary,
                            files.ReadFile(JoinPath(options.logs, "rank0.json"), 1 << 24));
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(summary, nullptr, /*allow_exceptions=*/false);
+  nlohmann::ordered_json json = ParseOrderedJson(summary);
   if (!json.is_object()) {
     return Error(absl::StatusCode::kInternal, "the trainer ended well without a summary",
                  JoinPath(options.logs, "rank0.json"), "look at the log beside it");

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 
@@ -21,8 +22,7 @@ std::string TrainingState::ToJson() const {
 }
 
 absl::StatusOr<TrainingState> TrainingState::FromJson(absl::string_view text, absl::string_view where) {
-  const nlohmann::json json =
-      nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = ParseJson(text);
   TrainingState state;
   bool good = json.is_object();
   const auto read = [&good](const nlohmann::json& from, const char* name, uint64_t* value) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 
@@ -60,8 +61,7 @@ std::string ModelConfig::ToJson() const {
 }
 
 absl::StatusOr<ModelConfig> ModelConfig::FromJson(absl::string_view text, absl::string_view where) {
-  const nlohmann::json json =
-      nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = ParseJson(text);
   if (!json.is_object()) {
     return Error(absl::StatusCode::kInvalidArgument, "a model's configuration is a JSON object", where);
   }

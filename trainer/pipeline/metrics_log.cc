@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "io/error.h"
 #include "io/file.h"
+#include "io/json.h"
 
 namespace grouter {
 
@@ -19,7 +20,7 @@ absl::StatusOr<std::unique_ptr<MetricsLog>> MetricsLog::Open(const std::string& 
   if (next_step > 0 && files.Exists(path)) {
     GROUTER_ASSIGN_OR_RETURN(const std::string text, files.ReadFile(path));
     for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-      const auto json = nlohmann::json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+      const auto json = ParseJson(line);
       if (!json.is_object() || !json.contains("step") || !json["step"].is_number_unsigned()) continue;
       const auto step = json["step"].get<uint64_t>();
       // A validation at `next_step` updates belongs to what was done before.

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 #include "routing/network/router.h"
 
@@ -23,7 +24,7 @@ constexpr uint64_t kMaxJsonBytes = 64 << 20;
 
 absl::StatusOr<Json> ReadJson(const std::string& path, FileSystem& files) {
   GROUTER_ASSIGN_OR_RETURN(const std::string text, files.ReadFile(path, kMaxJsonBytes));
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json = ParseJson(text);
   if (!json.is_object()) {
     return Error(absl::StatusCode::kInvalidArgument, "not a JSON object", path,
                  "give a model's checkpoint folder");

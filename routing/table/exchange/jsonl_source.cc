@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "io/error.h"
+#include "io/json.h"
 
 namespace grouter {
 namespace {
@@ -229,7 +230,7 @@ absl::StatusOr<std::unique_ptr<RouteSource>> OpenSource(const JsonlSourceOptions
 }  // namespace
 
 absl::StatusOr<RoutedExperts> ParseRoutedExperts(absl::string_view line) {
-  const Json json = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseJson(line);
   if (!json.is_object()) return BadLine("the line is not a JSON object");
   const Json* holder = &json;
   const auto meta = json.find("meta_info");
@@ -267,7 +268,7 @@ absl::StatusOr<RoutedExperts> ParseRoutedExperts(absl::string_view line) {
 }
 
 absl::StatusOr<RouterTrace> ParseRouterTrace(absl::string_view line) {
-  const Json json = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseJson(line);
   if (!json.is_object()) return BadLine("the line is not a JSON object");
   RouterTrace trace;
   if (!GetCount(json, "step", &trace.step) || !GetCount(json, "rank", &trace.rank) ||

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "io/json.h"
 #include "tools/command/command.h"
 
 namespace grouter {
@@ -19,7 +20,7 @@ namespace testing {
 struct Outcome {
   int exit_code = -1;
   std::string out, err;
-  nlohmann::json json() const { return nlohmann::json::parse(out, nullptr, /*allow_exceptions=*/false); }
+  nlohmann::json json() const { return ParseJson(out); }
 };
 
 // `add` registers the command(s) at the root.
