@@ -27,6 +27,30 @@ class Wheels(ScriptTest):
             f"{environment}/bin/python -m pip download --no-deps -d /tmp torch==2.11.0", done.stderr
         )
 
+    def test_every_file_is_asked_for_once_and_none_is_begun_after_a_refusal(self):
+        asked = self.folder / "asked"
+        self.program(
+            "python",
+            f"""while [ "$1" != -r ]; do shift; done
+read -r name _ <"$2"
+echo "$name" >>{asked}
+[ "$REFUSED" = 0 ]
+""",
+            self.folder / "env/bin",
+        )
+        lock = self.folder / "some.lock"
+        names = [f"part{i}==1" for i in range(7)]
+        lock.write_text("".join(f"{name} --hash=sha256:{'0' * 64}  # 1 MB\n" for name in names))
+        script = f"GROUTER_ENV={self.folder}/env; download {lock} {self.folder}/wheels"
+        done = self.bash(script, REFUSED=0)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(asked.read_text().split()), names)
+        asked.unlink()
+        done = self.bash(script, REFUSED=1)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("PyPI did not give part0==1", done.stderr)
+        self.assertEqual(sorted(asked.read_text().split()), names[:2])
+
     def extract(self, digest):
         wheels = self.folder / "wheels"
         wheels.mkdir()

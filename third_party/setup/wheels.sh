@@ -10,27 +10,43 @@ lock_megabytes() {
   for lock in "$@"; do lock_entries "$lock"; done | awk '{ total += $3 } END { print total + 0 }'
 }
 
-# download LOCK FOLDER: every file of LOCK into FOLDER; its hash is compared. A file that is there stays.
+# download LOCK FOLDER: every file of LOCK into FOLDER, two at a time (pip takes a second to start); its hash is compared.
+# A file that is there stays; after a refusal no other is begun.
 download() {
-  local requirement hash note at=0 total line log
-  total=$(lock_entries "$1" | wc -l)
+  local entries entry requirement hash note at=0 running=() status=0
+  mapfile -t entries < <(lock_entries "$1")
+  for entry in "${entries[@]}"; do
+    if [ "${#running[@]}" = 2 ]; then
+      wait "${running[0]}" || status=3
+      running=("${running[1]}")
+      [ "$status" = 0 ] || break
+    fi
+    read -r requirement hash note <<<"$entry"
+    at=$((at + 1))
+    echo "set-up:   [$at/${#entries[@]}] $requirement (${note%%:*})"
+    download_file "$requirement" "$hash" "$1" "$2" &
+    running+=("$!")
+  done
+  for entry in "${running[@]}"; do wait "$entry" || status=3; done
+  return "$status"
+}
+
+# download_file REQUIREMENT HASH LOCK FOLDER: one line of LOCK.
+download_file() {
+  local line log status=0
   line=$(mktemp)
   log=$(mktemp)
-  while read -r requirement hash note; do
-    at=$((at + 1))
-    echo "set-up:   [$at/$total] $requirement (${note%%:*})"
-    echo "$requirement --hash=sha256:$hash" >"$line"
-    if ! "$GROUTER_ENV/bin/python" -m pip download -q --no-cache-dir --disable-pip-version-check --no-deps \
-      --no-build-isolation --require-hashes -r "$line" -d "$2" >"$log" 2>&1 </dev/null; then
-      grep -v '^WARNING: Retrying' "$log" | tail -n 5 >&2
-      refuse "PyPI did not give $requirement with the SHA-256 of $(basename "$1")" \
-        "check the network (pip's settings: $GROUTER_ENV/bin/python -m pip config list), then try:" \
-        "  $GROUTER_ENV/bin/python -m pip download --no-deps -d /tmp $requirement"
-      rm -f "$line" "$log"
-      return 3
-    fi
-  done < <(lock_entries "$1")
+  echo "$1 --hash=sha256:$2" >"$line"
+  "$GROUTER_ENV/bin/python" -m pip download -q --no-cache-dir --disable-pip-version-check --no-deps \
+    --no-build-isolation --require-hashes -r "$line" -d "$4" >"$log" 2>&1 </dev/null || status=3
+  if [ "$status" != 0 ]; then
+    { grep -v '^WARNING: Retrying' "$log" || true; } | tail -n 5 >&2
+    refuse "PyPI did not give $1 with the SHA-256 of $(basename "$3")" \
+      "check the network (pip's settings: $GROUTER_ENV/bin/python -m pip config list), then try:" \
+      "  $GROUTER_ENV/bin/python -m pip download --no-deps -d /tmp $1"
+  fi
   rm -f "$line" "$log"
+  return "$status"
 }
 
 # install_wheels LOCK FOLDER: from FOLDER, without a network.
