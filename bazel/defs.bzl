@@ -14,12 +14,17 @@ TEST_OPTIMIZATION = select({
     "//conditions:default": ["-O1"],
 })
 
-def _compile_options(copts):
+def _compile_options(copts, asan_copts = []):
     """What a source of ours is compiled with: warnings, and the headers that most sources include, parsed once.
 
     A target with copts of its own goes without those: they might not fit.
     """
-    return WARNINGS + copts + ([] if copts else ["-include", "$(BINDIR)/third_party/precompiled/library.h"])
+    precompiled = ["-include", "$(BINDIR)/third_party/precompiled/library.h"]
+    if copts:
+        precompiled = []
+    elif asan_copts:
+        precompiled = select({"//bazel:asan": asan_copts, "//conditions:default": precompiled})
+    return WARNINGS + copts + precompiled
 
 _PRECOMPILED = ["//third_party/precompiled:library"]
 
@@ -30,8 +35,14 @@ def if_cuda(then, otherwise = []):
         "//conditions:default": otherwise,
     })
 
-def grouter_cc_library(name, copts = [], deps = [], **kwargs):
-    native.cc_library(name = name, copts = _compile_options(copts), deps = deps + _PRECOMPILED, **kwargs)
+def grouter_cc_library(name, copts = [], asan_copts = [], deps = [], **kwargs):
+    """asan_copts, for a target without copts, come last under ASan."""
+    native.cc_library(
+        name = name,
+        copts = _compile_options(copts, asan_copts),
+        deps = deps + _PRECOMPILED,
+        **kwargs
+    )
 
 def grouter_cc_binary(name, copts = [], deps = [], **kwargs):
     native.cc_binary(
@@ -130,7 +141,10 @@ def grouter_proto_library(name, srcs, deps = [], grpc = False, alwayslink = Fals
         name = name,
         srcs = [o for o in outs if o.endswith(".cc")],
         hdrs = [o for o in outs if o.endswith(".h")],
-        copts = ["-w", "-O1"],
+        copts = ["-w"] + select({
+            "//bazel:asan": ["-O0"],
+            "//conditions:default": ["-O1"],
+        }),
         includes = ["."],
         alwayslink = alwayslink,
         visibility = visibility,
