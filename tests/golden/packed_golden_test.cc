@@ -25,6 +25,15 @@ TEST(PackedGolden, AContextFreeTableUnpacksToTheGoldenPlainTable) {
   }
 }
 
+// Version 2 of the code: the first of the f32 weights has no lower half of its own.
+TEST(PackedGolden, ATableOfFloatsThatSumToOneDecodes) {
+  const std::string golden = "tests/golden/packed/sum_to_one";
+  ASSERT_TRUE(VerifyTableOfAnyTier(golden, {}, {})->findings.empty());
+  const auto digest = UnpackTable(golden, testing::NewFolder(), {});
+  ASSERT_TRUE(digest.ok()) << digest.status();
+  EXPECT_EQ(digest->Hex(), "adc9de27da650ce48bfc255fb5af9685c516169ef79a98f59818d18ce6018046");
+}
+
 TEST(PackedGolden, ATokenConditionedTableDecodesBesideItsTokens) {
   const std::string golden = "tests/golden/packed";
   TokenFiles tokens;

@@ -125,7 +125,7 @@ class Exporter {
   }
   void Progress() {
     if (options_.progress)
-      options_.progress(++records_done_, table_.num_samples() * header_.num_layer_groups);
+      options_.progress(++records_done_, num_passes_ * table_.num_samples() * header_.num_layer_groups);
   }
 
   absl::Status WriteNpy(const std::string& path, TensorType type, const std::vector<uint64_t>& shape,
@@ -138,6 +138,7 @@ class Exporter {
 
   absl::StatusOr<ExportReport> WriteArrays() {
     const bool archive = options_.format == "npz";
+    num_passes_ = has_weights() ? 2 : 1;
     const std::string base(absl::StripSuffix(options_.output, ".npy"));
     ExportReport report;
     report.ids = archive ? absl::StrCat(options_.output, ".ids.tmp.", ::getpid()) : options_.output;
@@ -172,6 +173,7 @@ class Exporter {
 
   absl::StatusOr<ExportReport> WriteTensors() {
     const std::vector<uint64_t> shape = {table_.num_tokens(), header_.num_layer_groups, header_.k};
+    num_passes_ = has_weights() ? 2 : 1;
     std::vector<TensorSpec> specs = {{"ids", id_type(), shape},
                                      {"seq_len", TensorType::kI32, {table_.num_samples()}}};
     if (has_weights()) specs.push_back({"weights", TensorType::kF32, shape});
@@ -310,6 +312,7 @@ class Exporter {
   const TableHeader& header_;
   const ExportOptions& options_;
   bool marked_ = false;
+  uint64_t num_passes_ = 1;  // over all records
   uint64_t records_done_ = 0;
 };
 

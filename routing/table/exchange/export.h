@@ -18,7 +18,9 @@ struct ExportOptions {
   // A file; for "megatron" and "reference" a prefix (PREFIX.ids, PREFIX.weights); for "npy" the ids, with
   // .seq_len.npy and .weights.npy beside it in place of .npy.
   std::string output;
-  std::function<void(uint64_t done, uint64_t total)> progress;  // (sample, layer group) records; may be empty
+  // Records (sample, layer group) read; twice where ids and weights are written one after the other. May be
+  // empty.
+  std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
 // The files written, which ImportTable takes as inputs in this order (ids, weights, lengths). Ids have the

@@ -14,7 +14,7 @@
 namespace grouter {
 namespace {
 
-constexpr uint32_t kCodecVersion = 1;
+constexpr uint32_t kCodecVersion = 2;  // 1: without f32's whole rest (WeightCode), and still written so
 constexpr uint32_t kClassBits = 2;
 
 absl::Status Damaged(absl::string_view what) {
@@ -107,7 +107,9 @@ RouteCodec::RouteCodec(TableHeader header, const Digest& dataset_digest, std::ve
 
 std::string RouteCodec::Encode() const {
   ByteWriter out;
-  out.Put<uint32_t>(kCodecVersion);
+  const bool has_whole_rest = std::any_of(
+      groups_.begin(), groups_.end(), [](const GroupCode& group) { return group.weights.HasWholeRest(); });
+  out.Put<uint32_t>(has_whole_rest ? 2 : 1);
   out.PutDigest(dataset_digest_);
   for (const GroupCode& group : groups_) {
     out.Put<uint8_t>(group.ids_by_pairs);
@@ -131,7 +133,7 @@ absl::StatusOr<std::shared_ptr<const RouteCodec>> RouteCodec::Decode(const Table
   };
   ByteReader in(section);
   const uint32_t version = in.Get<uint32_t>();
-  if (in.ok() && version != kCodecVersion) {
+  if (in.ok() && (version == 0 || version > kCodecVersion)) {
     return Error(absl::StatusCode::kUnimplemented,
                  absl::StrCat("code ", version, " of packed tables is not known here"), "codec section",
                  "use a newer Grouter, or pack the table with this one");
@@ -360,9 +362,8 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
                            RecordParts::Read(*codec_, layer_group, num_tokens, has_missing, payload));
   const bool fast_ids = FastIds(group, h);
   const bool some_unused = has_missing || h.per_token_k;
-  // Everything that is not written below: gaps, unused slots, lower halves.
-  if (!fast_ids || some_unused || h.weight_type == WeightType::kFloat32)
-    std::memset(record, 0, layout.payload_bytes);
+  // Everything that is not written below: gaps, unused slots.
+  if (!fast_ids || some_unused) std::memset(record, 0, layout.payload_bytes);
   std::memset(record + layout.ids_bytes, 0, layout.weights - layout.ids_bytes);
   std::memset(record + layout.weights + layout.weights_bytes, 0,
               layout.payload_bytes - layout.weights - layout.weights_bytes);
@@ -432,9 +433,9 @@ absl::Status RouteDecoder::Decode(uint32_t layer_group, absl::Span<const uint32_
       weights.Values(p, kernel_, &values_[size_t{p} * kRunTokens]);
       planes[p] = &values_[size_t{p} * kRunTokens];
     }
-    group.weights.Weights(planes.data(), count, some_unused ? &used[begin] : nullptr, run_weights);
+    group.weights.Weights(planes.data(), count, some_unused ? &used[begin] : nullptr,
+                          parts.halves.substr(group.weights.LowHalfBytes(begin)), run_weights);
   }
-  if (has_weights) group.weights.PutLowHalves(parts.halves, record + layout.weights);
   const bool pairs_end_well =
       !group.ids_by_pairs ||
       group.pairs.DecodeIds(parts.pairs, num_tokens, some_unused ? used.data() : nullptr,

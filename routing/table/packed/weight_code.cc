@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "io/error.h"
 #include "routing/table/packed/assembly_kernels.h"
@@ -33,6 +34,34 @@ uint16_t Zigzag(uint16_t difference) {
   return static_cast<uint16_t>(difference << 1 ^ (difference & 0x8000 ? 0xffff : 0));
 }
 uint16_t Unzigzag(uint16_t value) { return static_cast<uint16_t>(value >> 1 ^ (value & 1 ? 0xffff : 0)); }
+
+uint32_t BitsOfFloat(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+
+uint32_t BitsAt(absl::string_view f32, size_t i) {
+  uint32_t bits;
+  std::memcpy(&bits, f32.data() + 4 * i, 4);
+  return bits;
+}
+
+// The bits of total - the others, summed from the last to the second; 0 where that is not finite.
+uint32_t BitsOfRest(float total, const uint32_t* bits, uint32_t k) {
+  float sum = 0;
+  for (uint32_t j = k; j-- > 1;) {
+    float weight;
+    std::memcpy(&weight, &bits[j], 4);
+    sum = j + 1 == k ? weight : sum + weight;
+  }
+  const uint32_t rest = BitsOfFloat(total - sum);
+  return (rest & 0x7f800000) == 0x7f800000 ? 0 : rest;
+}
+
+bool FitsIn16(uint32_t difference) { return difference + 0x8000 <= 0xffff; }
+
+float Rounded64(double value) { return static_cast<float>(std::round(64 * value) / 64); }
 
 constexpr double kUnits = 1 << 24;
 
@@ -72,7 +101,8 @@ absl::StatusOr<WeightCode> WeightCode::Decode(WeightType type, uint32_t k, ByteR
               std::is_sorted(code.levels_.begin(), code.levels_.end());
   for (uint32_t p = 0; p < k && in->ok(); ++p) {
     const uint8_t step = in->Get<uint8_t>();
-    good = good && step <= (p == 0 && type == WeightType::kBFloat16 ? 2 : p + 1 < k ? 1 : 0);
+    const bool may_be_rest = p == 0 && (type == WeightType::kBFloat16 || low_halves == 1);
+    good = good && (step <= (p + 1 < k ? 1 : 0) || (may_be_rest && step == 2));
     code.steps_.push_back(static_cast<WeightStep>(step));
     GROUTER_ASSIGN_OR_RETURN(PlaneCode plane, DecodePlaneCode(in));
     planes.push_back(plane);
@@ -110,6 +140,14 @@ uint16_t WeightCode::Rest(const uint16_t* codes) const {
   return NearestCode(RoundedBits(total_ - sum));
 }
 
+uint32_t WeightCode::WholeRest(const uint32_t* bits) const { return BitsOfRest(total_, bits, k_); }
+
+uint32_t WeightCode::WholeRest(absl::string_view weights, uint32_t token) const {
+  std::array<uint32_t, kMaxSlots> bits;
+  for (uint32_t j = 0; j < k_; ++j) bits[j] = BitsAt(weights, size_t{token} * k_ + j);
+  return WholeRest(bits.data());
+}
+
 void WeightCode::Values(const RouteView& record, std::vector<uint16_t>* values) const {
   const size_t begin = values->size();
   const uint64_t tokens = record.num_tokens;
@@ -127,8 +165,13 @@ void WeightCode::Values(const RouteView& record, std::vector<uint16_t>* values) 
         const uint32_t j = p + used - k_;
         value = codes[j];
         if (steps_[p] == WeightStep::kDifference) value = static_cast<uint16_t>(codes[j] - codes[j + 1]);
-        if (steps_[p] == WeightStep::kRest)
+        if (steps_[p] == WeightStep::kRest && type_ == WeightType::kFloat32) {
+          const uint32_t difference = BitsAt(record.weights, size_t{t} * k_) - WholeRest(record.weights, t);
+          GROUTER_CHECK(FitsIn16(difference));
+          value = Zigzag(static_cast<uint16_t>(difference));
+        } else if (steps_[p] == WeightStep::kRest) {
           value = Zigzag(static_cast<uint16_t>(codes[0] - Rest(codes.data())));
+        }
       }
       planes[p * tokens + t] = value;
     }
@@ -136,17 +179,16 @@ void WeightCode::Values(const RouteView& record, std::vector<uint16_t>* values) 
 }
 
 std::string WeightCode::LowHalves(const RouteView& record) const {
-  std::string halves;
-  if (!low_halves_) return halves;
-  halves.reserve(record.weights.size() / 2);
-  for (size_t i = 0; i < record.weights.size(); i += 4) halves.append(record.weights.data() + i, 2);
+  if (!low_halves_) return std::string();
+  const uint64_t stride = LowHalfStride();
+  std::string halves(stride * record.num_tokens, 0);
+  for (uint32_t t = 0; t < record.num_tokens; ++t) {
+    const uint32_t used = record.NumTopk(t), first = FirstWithHalf(used);
+    for (uint32_t j = first; j < used; ++j) {
+      std::memcpy(&halves[stride * t + 2 * (j - first)], record.weights.data() + 4 * (size_t{t} * k_ + j), 2);
+    }
+  }
   return halves;
-}
-
-uint64_t WeightCode::LowHalfBytes(uint64_t num_tokens) const { return low_halves_ ? 2 * k_ * num_tokens : 0; }
-
-void WeightCode::PutLowHalves(absl::string_view halves, char* weights) const {
-  for (size_t i = 0; i + 2 <= halves.size(); i += 2) std::memcpy(weights + 2 * i, halves.data() + i, 2);
 }
 
 bool WeightCode::IsFast() const {
@@ -176,13 +218,13 @@ void WeightCode::ReadWeights(PlaneReader* reader, uint32_t count, LaneKernel ker
       plane_of[p] = &values[p];
     }
     for (; i < listed.size() && listed[i].token == token; ++i) values[listed[i].plane] = listed[i].value;
-    Weights(plane_of, 1, nullptr, weights + size_t{16} * token);
+    Weights(plane_of, 1, nullptr, absl::string_view(), weights + size_t{16} * token);
   }
 }
 
 void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
-                         char* weights) const {
-  const size_t width = WeightBytes(type_);
+                         absl::string_view low_halves, char* weights) const {
+  if (type_ == WeightType::kFloat32) return WholeWeights(planes, count, num_topk, low_halves, weights);
   std::array<uint16_t, kMaxSlots> codes = {};
   for (uint32_t t = 0; t < count; ++t) {
     const uint32_t used = num_topk == nullptr ? k_ : num_topk[t];
@@ -193,8 +235,27 @@ void WeightCode::Weights(const uint16_t* const* planes, uint32_t count, const ui
       if (steps_[p] == WeightStep::kRest)
         codes[j] = static_cast<uint16_t>(Rest(codes.data()) + Unzigzag(planes[p][t]));
       const uint16_t bits = BitsOf(codes[j]);
-      std::memcpy(weights + (size_t{t} * k_ + j) * width + width - 2, &bits, 2);
+      std::memcpy(weights + 2 * (size_t{t} * k_ + j), &bits, 2);
     }
+  }
+}
+
+void WeightCode::WholeWeights(const uint16_t* const* planes, uint32_t count, const uint8_t* num_topk,
+                              absl::string_view low_halves, char* weights) const {
+  const uint64_t stride = LowHalfStride();
+  std::array<uint32_t, kMaxSlots> bits = {};
+  for (uint32_t t = 0; t < count; ++t) {
+    const uint32_t used = num_topk == nullptr ? k_ : num_topk[t], first = FirstWithHalf(used);
+    uint16_t after = 0;  // the code of the slot after
+    for (uint32_t j = used; j-- > first;) {
+      const uint32_t p = j + k_ - used;
+      after = static_cast<uint16_t>(planes[p][t] + (steps_[p] == WeightStep::kDifference ? after : 0));
+      uint16_t half = 0;
+      if (stride > 0) std::memcpy(&half, low_halves.data() + stride * t + 2 * (j - first), 2);
+      bits[j] = uint32_t{BitsOf(after)} << 16 | half;
+    }
+    if (first == 1) bits[0] = WholeRest(bits.data()) + static_cast<int16_t>(Unzigzag(planes[0][t]));
+    for (uint32_t j = 0; j < used; ++j) std::memcpy(weights + 4 * (size_t{t} * k_ + j), &bits[j], 4);
   }
 }
 
@@ -214,11 +275,24 @@ void WeightLearner::See(const RouteView& record) {
       if (code_.type_ != WeightType::kFloat32) continue;
       code_.low_halves_ = code_.low_halves_ || record.weights[4 * i] != 0 || record.weights[4 * i + 1] != 0;
     }
+    if (code_.type_ == WeightType::kFloat32 && used == code_.k_ && used > 0) SeeSum(record, t);
     if (used != code_.k_ || used == 0 || t % 16 != 0) continue;
     for (uint32_t j = 0; j < used; ++j)
       sum_ += InUnits(WeightAt(record.weights, code_.type_, size_t{t} * used + j));
     ++num_sums_;
   }
+}
+
+void WeightLearner::SeeSum(const RouteView& record, uint32_t t) {
+  if (!near_.has_value()) {
+    double sum = 0;
+    for (uint32_t j = 0; j < code_.k_; ++j)
+      sum += WeightAt(record.weights, code_.type_, size_t{t} * code_.k_ + j);
+    near_ = std::abs(sum) < 1e6 ? Rounded64(sum) : 0;
+  }
+  std::array<uint32_t, kMaxSlots> bits;
+  for (uint32_t j = 0; j < code_.k_; ++j) bits[j] = BitsAt(record.weights, size_t{t} * code_.k_ + j);
+  all_near_ = all_near_ && FitsIn16(bits[0] - BitsOfRest(*near_, bits.data(), code_.k_));
 }
 
 void WeightLearner::EndSeeing() {
@@ -231,8 +305,9 @@ void WeightLearner::EndSeeing() {
   if (sparse && levels.size() <= kMaxLevels16) code_.levels_ = std::move(levels);
   if (num_sums_ > 0) {
     const double mean = static_cast<double>(sum_) / kUnits / static_cast<double>(num_sums_);
-    if (std::abs(mean) < 1e6) code_.total_ = static_cast<float>(std::round(64 * mean) / 64);
+    if (std::abs(mean) < 1e6) code_.total_ = Rounded64(mean);
   }
+  all_near_ = all_near_ && code_.low_halves_ && near_ == code_.total_;
   histograms_.assign(3 * size_t{code_.k_}, std::vector<uint32_t>(65536));
 }
 
@@ -247,8 +322,11 @@ void WeightLearner::Add(const RouteView& record) {
       ++histograms_[3 * p][codes[j]];
       if (j + 1 < used) ++histograms_[3 * p + 1][static_cast<uint16_t>(codes[j] - codes[j + 1])];
     }
-    if (used == k && k > 0)
-      ++histograms_[2][Zigzag(static_cast<uint16_t>(codes[0] - code_.Rest(codes.data())))];
+    if (used != k || k == 0 || !MayBeRest()) continue;
+    const uint32_t difference = code_.type_ == WeightType::kFloat32 ? BitsAt(record.weights, size_t{t} * k) -
+                                                                          code_.WholeRest(record.weights, t)
+                                                                    : codes[0] - code_.Rest(codes.data());
+    ++histograms_[2][Zigzag(static_cast<uint16_t>(difference))];
   }
 }
 
@@ -258,6 +336,8 @@ void WeightLearner::Merge(const WeightLearner& other) {
   if (histograms_.empty()) {
     sum_ += other.sum_;
     num_sums_ += other.num_sums_;
+    all_near_ = all_near_ && other.all_near_ && (!near_ || !other.near_ || *near_ == *other.near_);
+    if (!near_) near_ = other.near_;
   }
   for (size_t p = 0; p < histograms_.size(); ++p) {
     for (size_t v = 0; v < histograms_[p].size(); ++v) histograms_[p][v] += other.histograms_[p][v];
@@ -269,11 +349,15 @@ WeightCode WeightLearner::Finish() {
   for (uint32_t p = 0; p < code_.k_ && code_.type_ != WeightType::kNone; ++p) {
     PlaneCode best;
     double fewest = 0;
-    const uint32_t steps = p == 0 && code_.type_ == WeightType::kBFloat16 ? 3 : p + 1 < code_.k_ ? 2 : 1;
+    const uint32_t steps = p == 0 && MayBeRest() ? 3 : p + 1 < code_.k_ ? 2 : 1;
     for (uint32_t step = 0; step < steps; ++step) {
       if (step == 1 && p + 1 == code_.k_) continue;
-      const PlaneCode plane = FitPlaneCode(histograms_[3 * p + step], 0);
-      const double bits = PlaneCodeBits(plane, histograms_[3 * p + step]);
+      const std::vector<uint32_t>& histogram = histograms_[3 * p + step];
+      const PlaneCode plane = FitPlaneCode(histogram, 0);
+      double bits = PlaneCodeBits(plane, histogram);
+      // The other steps need a lower half too.
+      if (p == 0 && step < 2 && code_.low_halves_)
+        bits += 16.0 * std::accumulate(histogram.begin(), histogram.end(), uint64_t{0});
       if (step > 0 && bits >= fewest) continue;
       fewest = bits;
       best = plane;

@@ -83,9 +83,15 @@ RouteBuffer RandomRoutes(const RandomTableOptions& o, uint64_t sample, uint32_t 
       const uint32_t id = static_cast<uint32_t>(share * h.num_experts) % h.num_experts;
       if (std::find(chosen.begin(), chosen.end(), id) == chosen.end()) chosen.push_back(id);
     }
+    std::vector<double> weights;
+    double sum = 0;
+    for (uint32_t i = 0; i < k; ++i) {
+      weights.push_back((random.Uniform() + k - i) / (k + 1));
+      sum += weights[i];
+    }
     for (uint32_t i = 0; i < k; ++i) {
       buffer.SetId(t, i, chosen[i]);
-      buffer.SetWeight(t, i, static_cast<float>((random.Uniform() + k - i) / (k + 1)));
+      buffer.SetWeight(t, i, static_cast<float>(weights[i] / (o.sum_to_one ? sum : 1)));
     }
   }
   return buffer;

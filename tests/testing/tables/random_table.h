@@ -48,7 +48,8 @@ struct RandomTableOptions {
   uint64_t seed = 1;
   double missing = 0;  // share of tokens without a known route
   uint64_t num_shards = 1;
-  double skew = 0;  // > 0: low expert ids are chosen more often
+  double skew = 0;          // > 0: low expert ids are chosen more often
+  bool sum_to_one = false;  // a token's gate weights, as far as rounding lets them
   // Samples s and s + distinct_samples have the same routes, when all lengths are equal: a large table is
   // then written at the speed of the disk. 0: every sample has its own.
   uint64_t distinct_samples = 0;

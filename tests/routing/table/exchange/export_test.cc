@@ -23,8 +23,14 @@ absl::StatusOr<Digest> RoundTrip(const RandomTableOptions& o, const RoutingTable
   out.format = format;
   const std::string suffix = format == "npz" ? ".npz" : format == "npy" ? ".npy" : "";
   out.output = NewFolder() + "/routes" + suffix;
+  uint64_t done = 0, total = 0;
+  out.progress = [&](uint64_t d, uint64_t t) {
+    EXPECT_EQ(d, ++done);
+    total = t;
+  };
   absl::StatusOr<ExportReport> report = ExportTable(table, out);
   if (!report.ok()) return report.status();
+  EXPECT_EQ(done, total) << format;
   ImportOptions in;
   in.format = format;
   in.inputs = {report->ids};

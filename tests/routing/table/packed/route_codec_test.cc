@@ -108,7 +108,22 @@ TEST(RouteCodec, RoutesOfAnyShapeComeBackWithEveryKernel) {
     RandomTableOptions o = RandomShape(&random);
     // Bitmaps as the builder stores them: none where nothing is missing.
     if (o.missing > 0 && o.missing < 0.5) o.missing = 0;
+    o.sum_to_one = round % 3 == 0;
     ExpectAllComeBack(o, round % 2 == 0, round % 4 < 2);
+  }
+}
+
+TEST(RouteCodec, FloatsThatSumToOneNeedANewerCodeThanOthers) {
+  RandomTableOptions o;
+  o.header.k = 4;
+  o.header.weight_type = WeightType::kFloat32;
+  o.lengths = {300, 5};
+  for (bool sum_to_one : {false, true}) {
+    o.sum_to_one = sum_to_one;
+    ExpectAllComeBack(o, false, false);
+    RandomSource source(o, false);
+    const std::string section = LearnCodec({}, &source).value()->Encode();
+    EXPECT_EQ(section[0], sum_to_one ? 2 : 1);
   }
 }
 
@@ -172,7 +187,7 @@ TEST(RouteCodec, ADamagedCodecSectionIsRefusedOrAnotherCodec) {
       RouteCodec::Decode(source.header(), bad).status().IgnoreError();
     }
     std::string newer = good;
-    newer[0] = 2;
+    newer[0] = 3;
     EXPECT_EQ(RouteCodec::Decode(source.header(), newer).status().code(), absl::StatusCode::kUnimplemented);
   }
 }

@@ -1,6 +1,7 @@
 #include "routing/table/packed/weight_code.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "gtest/gtest.h"
 #include "routing/table/packed/plane_values.h"
@@ -34,8 +35,9 @@ std::string Through(const WeightCode& code, const RouteView& view) {
     all = all && used[t] == view.k;
   }
   std::string weights(view.weights.size(), 0);
-  code.Weights(planes.data(), view.num_tokens, all ? nullptr : used.data(), &weights[0]);
-  code.PutLowHalves(code.LowHalves(view), &weights[0]);
+  const std::string low_halves = code.LowHalves(view);
+  EXPECT_EQ(low_halves.size(), code.LowHalfBytes(view.num_tokens));
+  code.Weights(planes.data(), view.num_tokens, all ? nullptr : used.data(), low_halves, &weights[0]);
   return weights;
 }
 
@@ -95,6 +97,55 @@ TEST(WeightCode, TheLargestOfWeightsThatSumToOneCostsLittle) {
   for (uint32_t t = 0; t < 4096; ++t) ++histogram[values[t]];
   EXPECT_LT(PlaneCodeBits(code.planes().codes[0], histogram) / 4096, 2.5);
   EXPECT_EQ(Through(code, routes.view()), routes.view().weights);
+}
+
+WeightCode LearnOne(const RouteBuffer& routes, WeightType type, uint32_t k) {
+  WeightLearner learner(type, k);
+  learner.See(routes.view());
+  learner.EndSeeing();
+  learner.Add(routes.view());
+  ByteWriter out;
+  learner.Finish().Encode(&out);
+  ByteReader in(out.bytes());
+  return *WeightCode::Decode(type, k, &in);
+}
+
+TEST(WeightCode, TheLargestOfFloatsThatSumToOneNeedsNoLowerHalf) {
+  for (uint32_t k : {1u, 2u, 4u, 16u}) {
+    for (bool per_token_k : {false, true}) {
+      RandomTableOptions o;
+      o.header.num_experts = 16;
+      o.header.k = k;
+      o.header.per_token_k = per_token_k;
+      o.header.weight_type = WeightType::kFloat32;
+      RouteBuffer routes = SoftmaxRoutes(o.header, 2048);
+      for (uint32_t t = 3; t < 2048 && per_token_k; t += 7) {
+        const uint32_t used = t % (k + 1);
+        routes.SetNumTopk(t, used);
+        for (uint32_t j = used; j < k; ++j) routes.SetWeight(t, j, 0);
+      }
+      const WeightCode code = LearnOne(routes, WeightType::kFloat32, k);
+      EXPECT_TRUE(Through(code, routes.view()) == routes.view().weights);
+      if (k == 1) continue;  // all are one: there are no lower halves
+      EXPECT_TRUE(code.HasWholeRest());
+      EXPECT_EQ(code.LowHalfBytes(10), 20 * (k - 1));
+    }
+  }
+}
+
+TEST(WeightCode, OneFloatFarFromTheSumKeepsEveryLowerHalf) {
+  RandomTableOptions o;
+  o.header.num_experts = 8;
+  o.header.k = 4;
+  o.header.weight_type = WeightType::kFloat32;
+  for (float weight : {0.0f, -1.5f, 3e38f, std::numeric_limits<float>::infinity()}) {
+    RouteBuffer routes = SoftmaxRoutes(o.header, 512);
+    routes.SetWeight(100, 2, weight);
+    const WeightCode code = LearnOne(routes, WeightType::kFloat32, 4);
+    EXPECT_FALSE(code.HasWholeRest());
+    EXPECT_EQ(code.LowHalfBytes(10), 80u);
+    EXPECT_TRUE(Through(code, routes.view()) == routes.view().weights);
+  }
 }
 
 TEST(WeightCode, UsualWeightsComeFromSymbolsWithEveryKernelRareOnesIncluded) {
