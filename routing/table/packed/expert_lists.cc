@@ -49,13 +49,21 @@ ExpertLists ExpertLists::FromCounts(const TokenCounts& counts) {
                    [&](uint16_t a, uint16_t b) { return counts.all[a] > counts.all[b]; });
   for (uint64_t count : counts.all) lists.shares_.push_back(static_cast<double>(count + 1));
   lists.class_sizes_.assign(kNumClasses, 0);
+  std::array<uint8_t, 64> level_of;
   for (uint32_t c = 0; c < kNumClasses; ++c) {
     for (size_t i = 0; i < counts.tokens.size(); ++i) {
       if (ClassOf(counts.occurrences[i]) != c) continue;
       ++lists.class_sizes_[c];
       lists.tokens_.push_back(counts.tokens[i]);
-      for (uint32_t e = 0; e < num_experts; ++e)
-        lists.levels_.push_back(LevelOf(counts.counts[i * num_experts + e], counts.occurrences[i], c));
+      // Most of a token's counts are small and occur often: a logarithm for each value, not for each expert.
+      level_of.fill(kMaxLevels);
+      for (uint32_t e = 0; e < num_experts; ++e) {
+        const uint32_t count = counts.counts[i * num_experts + e];
+        uint8_t level = count < level_of.size() ? level_of[count] : kMaxLevels;
+        if (level == kMaxLevels) level = LevelOf(count, counts.occurrences[i], c);
+        if (count < level_of.size()) level_of[count] = level;
+        lists.levels_.push_back(level);
+      }
     }
   }
   lists.BuildLists();

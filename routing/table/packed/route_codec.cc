@@ -196,15 +196,20 @@ void RouteCodec::IdValues(uint32_t layer_group, absl::Span<const uint32_t> token
   for (uint32_t p = 0; p < slots; ++p) cheapest.push_back(CheapestPlace(group.planes.codes[p]));
   std::vector<uint16_t> place_in_order(256);
   for (uint32_t r = 0; r < n && !group.order.empty(); ++r) place_in_order[group.order[r]] = r;
-  // Places of a list, made once per list of the record.
-  std::vector<std::vector<uint16_t>> places(group.lists.num_lists());
+  // Places of the lists that the record uses, one after the other; end_of: where a list's end (0: unused).
+  std::vector<uint16_t> places;
+  std::vector<size_t> end_of(group.lists.num_lists());
   std::array<uint8_t, 256> sorted;
   for (uint32_t t = 0; t < length; ++t) {
     const uint32_t used = record.NumTopk(t);
     const uint32_t list = tokens.empty() ? 0 : group.lists.ListOf(tokens[t]);
-    std::vector<uint16_t>& place = places[list];
-    if (place.empty()) {
-      place.resize(n);
+    const bool is_new = end_of[list] == 0;
+    if (is_new) {
+      places.resize(places.size() + n);
+      end_of[list] = places.size();
+    }
+    uint16_t* const place = places.data() + end_of[list] - n;
+    if (is_new) {
       if (n > 256) {
         for (uint32_t r = 0; r < n; ++r) place[group.lists.common()[r]] = static_cast<uint16_t>(r);
       } else if (group.order.empty()) {
