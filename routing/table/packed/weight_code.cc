@@ -284,15 +284,16 @@ void WeightLearner::See(const RouteView& record) {
 }
 
 void WeightLearner::SeeSum(const RouteView& record, uint32_t t) {
-  if (!near_.has_value()) {
-    double sum = 0;
-    for (uint32_t j = 0; j < code_.k_; ++j)
-      sum += WeightAt(record.weights, code_.type_, size_t{t} * code_.k_ + j);
-    near_ = std::abs(sum) < 1e6 ? Rounded64(sum) : 0;
-  }
+  if (!all_near_) return;
+  double sum = 0;
   std::array<uint32_t, kMaxSlots> bits;
-  for (uint32_t j = 0; j < code_.k_; ++j) bits[j] = BitsAt(record.weights, size_t{t} * code_.k_ + j);
-  all_near_ = all_near_ && FitsIn16(bits[0] - BitsOfRest(*near_, bits.data(), code_.k_));
+  for (uint32_t j = 0; j < code_.k_; ++j) {
+    sum += WeightAt(record.weights, code_.type_, size_t{t} * code_.k_ + j);
+    bits[j] = BitsAt(record.weights, size_t{t} * code_.k_ + j);
+  }
+  const float near = std::abs(sum) < 1e6 ? Rounded64(sum) : 0;
+  if (!near_) near_ = near;
+  all_near_ = near == *near_ && FitsIn16(bits[0] - BitsOfRest(near, bits.data(), code_.k_));
 }
 
 void WeightLearner::EndSeeing() {

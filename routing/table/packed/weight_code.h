@@ -108,8 +108,9 @@ class WeightLearner {
   }
 
   WeightCode code_;
-  // A sum that a token's weights are near to, and whether each token's first weight is so near to what the
-  // others leave of it that 16 bits say how far; f32 only.
+  // What each token's weights sum up to, rounded; and whether that is one value, and each first weight so
+  // near to what the others leave of it that 16 bits say how far. Any order of tokens gives the same. f32
+  // only.
   absl::optional<float> near_;
   bool all_near_ = true;
   std::vector<bool> seen_;

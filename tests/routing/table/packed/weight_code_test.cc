@@ -148,6 +148,42 @@ TEST(WeightCode, OneFloatFarFromTheSumKeepsEveryLowerHalf) {
   }
 }
 
+TEST(WeightCode, LearningFromPartsGivesTheCodeOfTheWholeHoweverTheSumsSway) {
+  TableHeader h;
+  h.num_experts = 8;
+  h.k = 2;
+  h.weight_type = WeightType::kFloat32;
+  // Bits of so large weights are far apart: 16 of them bridge sums that differ by more than they are rounded.
+  for (float sway : {0.0f, 0.02f, 0.2f}) {
+    std::vector<RouteBuffer> records;
+    Random random(11);
+    for (uint32_t s = 0; s < 2; ++s) {
+      records.emplace_back(h, 64);
+      for (uint32_t t = 0; t < 64; ++t) {
+        const float rest = static_cast<float>(10 + random.Uniform());
+        records[s].SetId(t, 0, 0);
+        records[s].SetId(t, 1, 1);
+        records[s].SetWeight(t, 0, 100 - rest + (s == 1 && t == 0 ? sway : 0));
+        records[s].SetWeight(t, 1, rest);
+      }
+    }
+    const auto bytes_of = [](WeightLearner learner, const std::vector<RouteBuffer>& seen) {
+      learner.EndSeeing();
+      for (const RouteBuffer& record : seen) learner.Add(record.view());
+      ByteWriter out;
+      learner.Finish().Encode(&out);
+      return out.bytes();
+    };
+    WeightLearner whole(WeightType::kFloat32, 2), first = whole, second = whole, merged = whole;
+    for (const RouteBuffer& record : records) whole.See(record.view());
+    first.See(records[0].view());
+    second.See(records[1].view());
+    merged.Merge(first);
+    merged.Merge(second);
+    EXPECT_TRUE(bytes_of(whole, records) == bytes_of(merged, records)) << sway;
+  }
+}
+
 TEST(WeightCode, UsualWeightsComeFromSymbolsWithEveryKernelRareOnesIncluded) {
   RandomTableOptions o;
   o.header.num_experts = 8;
